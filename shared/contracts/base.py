@@ -1,0 +1,71 @@
+"""What every contract is made of: frozen models, events, and the facts that travel beside an event.
+
+Wire form: CloudEvents 1.0, Kafka binary binding. An event's fields are the JSON data; its :class:`Meta` are the ``ce_*`` headers.
+Contracts only grow: a reader ignores fields that it does not know, a writer never drops one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+
+def _aware(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("an instant needs its offset from UTC, such as +07:00")
+    return value
+
+
+Instant = Annotated[datetime, AfterValidator(_aware)]
+"""A point in time with its offset from UTC. Naive times are refused."""
+
+
+class Contract(BaseModel):
+    """A value that crosses a border: immutable, and tolerant of fields that a newer writer adds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Request(BaseModel):
+    """What a caller sends over HTTP: immutable, and a field that we do not know is an error, so that a typing slip is not lost."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Event(Contract):
+    """A past fact. ``at`` is when it happened in the domain (CloudEvents ``time``); ``pilot_id`` is the Kafka key."""
+
+    owner: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    pilot_id: UUID
+    at: Instant
+
+    @classmethod
+    def type_name(cls) -> str:
+        """CloudEvents ``type``, for example ``haukiem.applications.PilotStarted.v1``."""
+        return f"haukiem.{cls.owner}.{cls.__name__}.v{cls.version}"
+
+    def data(self) -> bytes:
+        """The JSON bytes that are stored, sent and hashed. Written once: nothing may serialise the event a second time."""
+        return self.model_dump_json().encode()
+
+
+class Meta(Contract):
+    """The facts beside an event. ``correlation_id`` ties it to the request that began it, ``causation_id`` to the event that led to it."""
+
+    id: UUID
+    type: str
+    source: str
+    time: Instant
+    correlation_id: str
+    causation_id: UUID | None = None
+
+
+def content_hash(data: bytes) -> str:
+    """Lower-case hexadecimal SHA-256 of an event's data bytes; evidence sets bind to it."""
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,3 @@
+"""Texts of the service applications."""
+
+TEXTS: dict[str, tuple[str, str]] = {}

@@ -1,0 +1,31 @@
+"""Texts that any service may show: transport, identity, form."""
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "not_found": ("Không tìm thấy {what}.", "There is no such {what}."),
+    "unauthenticated": (
+        "Cần mã truy cập (bearer token) hợp lệ trong tiêu đề Authorization.",
+        "A valid bearer token is needed in the Authorization header.",
+    ),
+    "forbidden": ("Vai trò của bạn không được làm việc này ({action}).", "Your role may not do this ({action})."),
+    "invalid_field": ("Trường {field} không hợp lệ: {why}.", "The field {field} is not valid: {why}."),
+    "invalid_json": ("Nội dung không phải JSON hợp lệ: {why}.", "The body is not valid JSON: {why}."),
+    "idempotency_key_missing": (
+        "Cần tiêu đề Idempotency-Key (1–128 ký tự), để gửi lại không tạo thêm bản ghi.",
+        "An Idempotency-Key header (1–128 characters) is needed, so that sending again makes no second record.",
+    ),
+    "idempotency_key_reused": (
+        "Khóa Idempotency-Key này đã dùng với nội dung khác.",
+        "This Idempotency-Key was used with another body.",
+    ),
+    "method_not_allowed": ("Phương thức {method} không dùng được ở đây.", "The method {method} is not allowed here."),
+    "unavailable": (
+        "Hệ thống tạm thời bận, hãy thử lại sau ít giây.",
+        "The system is busy for a moment; try again in a few seconds.",
+    ),
+    "internal": (
+        "Lỗi nội bộ. Hãy gửi mã {correlation_id} cho đơn vị vận hành.",
+        "Internal error. Give the code {correlation_id} to the operators.",
+    ),
+    "body_too_large": ("Nội dung lớn hơn {limit} byte.", "The body is larger than {limit} bytes."),
+    "unsupported_media_type": ("Không nhận kiểu nội dung {given}.", "The content type {given} is not accepted."),
+}

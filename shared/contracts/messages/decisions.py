@@ -1,0 +1,3 @@
+"""Texts of the service decisions."""
+
+TEXTS: dict[str, tuple[str, str]] = {}

@@ -1,0 +1,3 @@
+"""Texts of the service monitoring."""
+
+TEXTS: dict[str, tuple[str, str]] = {}
