@@ -18,7 +18,7 @@ class Problem(Contract):
     legal_basis: str | None = None
 
 
-def problem(code: str, pointer: str = "", *, legal_basis: str | None = None, **params: object) -> Problem:
+def problem(code: str, pointer: str = "", legal_basis: str | None = None, /, **params: object) -> Problem:
     """Build a :class:`Problem` with the texts of ``code``; raises ``KeyError`` for a code without texts."""
     found = text(code)
     return Problem(
