@@ -36,14 +36,29 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Due(Contract):
+    """When a limit runs out. ``instant`` is exclusive: a limit in days whose last day is D ends at D+1T00:00+07:00.
+
+    ``provisional`` says that it rests on calendar rows not yet confirmed by a published act; ``calendar_version`` names those rows.
+    """
+
+    instant: Instant
+    calendar_version: str
+    provisional: bool = False
+
+
 class Event(Contract):
-    """A past fact. ``at`` is when it happened in the domain (CloudEvents ``time``); ``pilot_id`` is the Kafka key."""
+    """A past fact. ``at`` is when it happened in the domain (CloudEvents ``time``)."""
 
     owner: ClassVar[str]
     version: ClassVar[int] = 1
 
-    pilot_id: UUID
     at: Instant
+
+    @property
+    def key(self) -> UUID:
+        """The Kafka key: records with one key keep their order."""
+        raise NotImplementedError
 
     @classmethod
     def type_name(cls) -> str:
@@ -53,6 +68,16 @@ class Event(Contract):
     def data(self) -> bytes:
         """The JSON bytes that are stored, sent and hashed. Written once: nothing may serialise the event a second time."""
         return self.model_dump_json().encode()
+
+
+class PilotEvent(Event):
+    """A fact about one application or pilot, which share one id."""
+
+    pilot_id: UUID
+
+    @property
+    def key(self) -> UUID:
+        return self.pilot_id
 
 
 class Meta(Contract):

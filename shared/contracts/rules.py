@@ -8,20 +8,13 @@ limits are decimals (strings in JSON), so that a comparison with a limit is exac
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
 from enum import StrEnum
 
 from pydantic import Field
 
 from shared.contracts.base import Contract
-
-
-class StartMode(StrEnum):
-    """How a pilot of this row starts, mildest first."""
-
-    ON_REGISTRATION = "on_registration"
-    STANDSTILL = "standstill"
-    PERMIT = "permit"
+from shared.contracts.numbers import Exact
+from shared.contracts.pilot import Criterion, Severity, StartMode, Window
 
 
 class GateRequires(StrEnum):
@@ -57,36 +50,11 @@ class MetricKind(StrEnum):
     GAUGE = "gauge"
 
 
-class Window(StrEnum):
-    """What a cap is measured over. Delta and counter: total or day; gauge: concurrent."""
-
-    TOTAL = "total"
-    DAY = "day"
-    CONCURRENT = "concurrent"
-
-
 WINDOWS_OF: dict[MetricKind, tuple[Window, ...]] = {
     MetricKind.DELTA: (Window.TOTAL, Window.DAY),
     MetricKind.COUNTER: (Window.TOTAL, Window.DAY),
     MetricKind.GAUGE: (Window.CONCURRENT,),
 }
-
-
-class Severity(StrEnum):
-    """How grave a finding is, mildest first: compare with :attr:`rank`."""
-
-    INFO = "info"
-    MINOR = "minor"
-    MAJOR = "major"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        return list(Severity).index(self)
-
-    def one_higher(self) -> Severity:
-        """The next severity up; ``critical`` stays."""
-        return list(Severity)[min(self.rank + 1, len(Severity) - 1)]
 
 
 class ClockUnit(StrEnum):
@@ -229,12 +197,12 @@ class PolicyDefaults(Contract):
 class RuleDefaults(Contract):
     """Defaults of the monitoring rules. An envelope may be stricter, never looser."""
 
-    cap_warning_ratio: Decimal
+    cap_warning_ratio: Exact
     cap_clear_evaluations: int
     cap_exceeded_severity: Severity
     critical_caps: tuple[str, ...]
     threshold_hold: int
-    threshold_clear_ratio: Decimal
+    threshold_clear_ratio: Exact
     silence_grace_working_days: int
     silence_severity: tuple[Severity, ...]
     anomaly_findings_per_pilot_month: int
@@ -253,7 +221,7 @@ class ThresholdDefault(Contract):
     denominator: str | None = None
     scale: int = 1
     window_hours: int
-    limit: Decimal
+    limit: Exact
     severity: Severity
     sectors: tuple[str, ...]
     basis: str
@@ -266,28 +234,24 @@ class CapMaximum(Contract):
     """
 
     metric: str
-    tier1: Decimal | None = None
-    tier2: Decimal | None = None
-    tier3: Decimal | None = None
+    tier1: Exact | None = None
+    tier2: Exact | None = None
+    tier3: Exact | None = None
     required_when: str | None = None
     window: Window | None = None
 
-    def of(self, tier: int) -> Decimal | None:
+    def of(self, tier: int) -> Exact | None:
         """The maximum for ``tier`` (1, 2 or 3), None when there is none."""
         return (self.tier1, self.tier2, self.tier3)[tier - 1]
 
 
-class CriterionAnswer(Contract):
-    """One tier criterion as it was answered, and the level that the answer reaches. ``decisive``: this level is the tier."""
+class CriterionAnswer(Criterion):
+    """One tier criterion as it was answered, in words, and the level that the answer reaches. ``decisive``: this level is the tier."""
 
-    code: str
-    input: str
     question_vi: str
     question_en: str
-    answer: str | int
     answer_vi: str
     answer_en: str
-    level: int
     decisive: bool
 
 

@@ -1,0 +1,7 @@
+"""Who may do what in the service applications."""
+
+from __future__ import annotations
+
+from shared.contracts.access.rule import Rule
+
+TABLE: dict[str, Rule] = {}
