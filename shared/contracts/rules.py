@@ -150,7 +150,7 @@ class Metric(Contract):
     kind: MetricKind
     cap: bool
     name_vi: str
-    name_en: str
+    meaning_en: str
 
 
 class ClockRow(Contract):
