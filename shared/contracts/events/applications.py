@@ -192,10 +192,13 @@ class PilotEnded(_Moved):
 
 
 class ReplyFiled(_Fact):
-    """The enterprise's answer to a proposal (giải trình); counts by ``at``, however late it arrives."""
+    """The enterprise's answer (giải trình); counts by ``at``, however late it arrives.
+
+    ``answers`` is the proposal of a ``ReplyRequested`` or the request of a ``CaseSupplementRequested``.
+    """
 
     reply_id: UUID
-    proposal_id: UUID
+    answers: UUID
     text: Prose
 
 
