@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from shared.contracts.base import Contract, Instant
-from shared.contracts.numbers import Exact
+from shared.contracts.numbers import Exact, Limit
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 """A stable code of the reference data."""
@@ -96,7 +96,7 @@ class Cap(Contract):
 
     metric: Code
     window: Window
-    limit: Exact = Field(ge=0)
+    limit: Limit = Field(ge=0)
     critical: bool = False
     reported: bool = False
     source: SourceName = "main"
