@@ -83,10 +83,17 @@ def decide(table: AccessTable, action: str, principal: Principal | None) -> Gran
         return Grant(action, principal, frozenset(), PUBLIC)
     if principal is None:
         raise Unauthenticated("missing token")
-    roles = principal.roles & rule.roles
+    roles = {role for role in principal.roles & rule.roles if rule.ownership != OWN or _has_something(principal, role)}
     if not roles:
         raise Forbidden(action)
     return Grant(action, principal, frozenset(roles), rule.ownership)
+
+
+def _has_something(principal: Principal, role: str) -> bool:
+    """Whether a role that is confined to its own has an own: without it, "no filter" would show everything."""
+    if role == "startup":
+        return principal.org is not None
+    return role not in _OWN_BY_AUTHORITY or principal.authority is not None
 
 
 def _granted(request: Request) -> Grant:

@@ -44,6 +44,10 @@ def is_transient(error: psycopg.Error) -> bool:
     return isinstance(error, _LATER) and not isinstance(error, pg.ProgramLimitExceeded)
 
 
+# A server that vanished is noticed within seconds, so that another process can take its locks.
+_KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+
+
 def conninfo(dsn: str, *, statement_timeout_ms: int, lock_timeout_ms: int, application: str) -> str:
     """``dsn`` with our session settings added to the options that it already has."""
     known = conninfo_to_dict(dsn)
@@ -52,7 +56,9 @@ def conninfo(dsn: str, *, statement_timeout_ms: int, lock_timeout_ms: int, appli
         "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
     )
     options = f"{known.get('options') or ''} {ours}".strip()
-    return make_conninfo(dsn, **{"application_name": application, "connect_timeout": 5, **known, "options": options})
+    return make_conninfo(
+        dsn, **{"application_name": application, "connect_timeout": 5, **_KEEPALIVE, **known, "options": options}
+    )
 
 
 class Database:

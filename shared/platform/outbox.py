@@ -11,6 +11,7 @@ from shared.contracts.base import Event, Meta, content_hash
 from shared.platform import context
 from shared.platform.db import Tx
 from shared.platform.ids import uuid7
+from shared.platform.kafka import MAX_EVENT_BYTES
 
 _INSERT = """
 insert into outbox (key, event_id, topic, type, source, time, correlation_id, causation_id, data, content_hash)
@@ -61,6 +62,10 @@ class Outbox:
                 causation_id=causation or context.causation_id(),
             )
             data = event.data()
+            if len(data) > MAX_EVENT_BYTES:
+                raise ValueError(
+                    f"{meta.type} has {len(data)} bytes, more than Kafka takes ({MAX_EVENT_BYTES}); cut it into parts"
+                )
             digest = content_hash(data)
             recorded.append(Recorded(meta, event, digest))
             rows.append(
