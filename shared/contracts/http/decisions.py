@@ -1,0 +1,540 @@
+"""What the service decisions is asked and answers over HTTP.
+
+Writing routes take an ``Idempotency-Key``. An officer acts for the authority of the token's claim ``authority`` and sees the cases in
+which that authority has a part; to anybody else a case does not exist.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field, field_validator
+
+from shared.contracts.base import Contract, Due, Instant, Request
+from shared.contracts.events.applications import FinalCriterion
+from shared.contracts.events.decisions import (
+    DecisionIssued,
+    ItemKind,
+    LegalBasisRef,
+    MadeUpon,
+    Remedy,
+    VerdictOnFinding,
+)
+from shared.contracts.events.monitoring import EventRef
+from shared.contracts.numbers import Exact, Total
+from shared.contracts.pilot import (
+    Cap,
+    Cause,
+    Code,
+    HeldPermit,
+    Line,
+    Organisation,
+    Outcome,
+    PilotState,
+    Prose,
+    Severity,
+    Sha256,
+    SourceName,
+    Window,
+)
+
+MAX_PAGE = 200
+"""Rows of one page."""
+
+# What is asked
+
+
+class SnoozeRequest(Request):
+    """POST /cases/{case_id}/snooze: out of the queue until then; never past a running clock, at most the row's working days."""
+
+    until: Instant
+    reason: Line
+
+
+class SupplementRequest(Request):
+    """POST /cases/{case_id}/supplement-request: once a case; the clocks that the rules name stand still until it is answered."""
+
+    text: Prose
+
+
+class CapChange(Request):
+    """A cap as an ``adjust`` sets it. It takes the place of the cap with the same metric and window, or is new."""
+
+    metric: Code
+    window: Window
+    limit: Exact = Field(ge=0)
+    critical: bool = False
+    reported: bool = False
+    source: SourceName = "main"
+
+    def cap(self) -> Cap:
+        return Cap(**self.model_dump())
+
+
+class Verdict(Request):
+    """What the decision holds of one finding."""
+
+    finding_id: UUID
+    verdict: Literal["confirmed", "rejected"]
+
+
+class ProposalWrite(Request):
+    """POST /cases/{case_id}/proposals and PUT /proposals/{proposal_id}: one kind of decision about one or more open items.
+
+    ``evidence`` are ids of facts of this pilot (:class:`FactView`); their hashes are bound when the draft is written. Every item that
+    is about a finding needs a verdict. ``caps`` belong to ``adjust``, ``remedy_text`` to ``order_correction`` and ``order_takedown``.
+    ``gate``, ``measure_id`` and ``lifts`` follow from the item; where given, they must agree with it.
+    """
+
+    kind: Code
+    items: tuple[UUID, ...] = Field(min_length=1, max_length=100)
+    reasons: Prose
+    public_reasons: Prose
+    legal_bases: tuple[str, ...] = Field(min_length=1, max_length=50)
+    evidence: tuple[UUID, ...] = Field(default=(), max_length=500)
+    verdicts: tuple[Verdict, ...] = Field(default=(), max_length=100)
+    caps: tuple[CapChange, ...] = Field(default=(), max_length=50)
+    remedy_text: Prose | None = None
+    gate: str | None = Field(default=None, max_length=200)
+    measure_id: UUID | None = None
+    lifts: UUID | None = None
+
+    @field_validator("items", "evidence", "legal_bases")
+    @classmethod
+    def _once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("must not name the same one twice")
+        return value
+
+
+class SubmitRequest(Request):
+    """POST /proposals/{proposal_id}/submit. ``together``: other proposals of the case, by the same proposer, to be issued with it.
+
+    The first submission of a kind with a reply window asks the enterprise; once the reply is in or its time is over, the next one
+    moves on: to the second signer, or into force where one signature is enough.
+    """
+
+    together: tuple[UUID, ...] = Field(default=(), max_length=20)
+
+
+class ReturnRequest(Request):
+    """POST /proposals/{proposal_id}/return: the second signer sends it back to the proposer."""
+
+    reason: Prose
+
+
+class WithdrawRequest(Request):
+    """POST /proposals/{proposal_id}/withdraw."""
+
+    reason: Prose
+
+
+class ReviewRequest(Request):
+    """POST /cases/{case_id}/items/{item_id}/review: the report was read."""
+
+    note: Prose
+    confirmed_findings: int = Field(default=0, ge=0, le=1000)
+
+
+class VerifyRemedyRequest(Request):
+    """POST /decisions/{decision_id}/verify-remedy: the officer looked."""
+
+    done: bool
+    note: Prose
+
+
+# What is answered: cases
+
+
+class ItemView(Contract):
+    """An item of a case. ``due`` is when its clock runs out, None without a clock and while it is ``paused``."""
+
+    item_id: UUID
+    kind: ItemKind
+    subject: str
+    subject_id: UUID | None = None
+    severity: Severity | None = None
+    clock: str | None = None
+    due: Due | None = None
+    paused: bool = False
+    overdue: bool = False
+    late: bool = False
+    holder: Literal["officer", "startup", "other_authority"] = "officer"
+    authority: str
+    assignee: str | None = None
+    state: Literal["open", "resolved"]
+    opened_at: Instant
+    resolved_at: Instant | None = None
+    resolution: str | None = None
+    decision_id: UUID | None = None
+
+
+class RankReason(Contract):
+    """Why a case stands where it stands, in words."""
+
+    code: str
+    vi: str
+    en: str
+
+
+Awaiting = Literal["reply", "supplement", "second_signer"]
+Group = Literal["overdue", "due_soon", "by_risk", "awaiting", "snoozed"]
+
+
+class QueueRow(Contract):
+    """A case in the queue. ``due`` is the earliest running clock of its open items; ``reasons`` say why it ranks here, strongest first."""
+
+    case_id: UUID
+    code: str
+    pilot_id: UUID
+    pilot_code: str
+    title: str
+    organisation: str
+    sector: str
+    tier: int
+    pilot_state: PilotState
+    lead_authority: str
+    state: Literal["open", "claimed"]
+    assignee: str | None = None
+    awaiting: tuple[Awaiting, ...] = ()
+    snoozed_until: Instant | None = None
+    opened_at: Instant
+    due: Due | None = None
+    risk: float | None = None
+    risk_band: str | None = None
+    severity: Severity | None = None
+    items: tuple[ItemView, ...]
+    group: Group
+    reasons: tuple[RankReason, ...]
+
+
+class QueuePage(Contract):
+    """``total`` counts the whole queue under the same filters; ``next`` is the cursor of the following page, None on the last."""
+
+    rows: tuple[QueueRow, ...]
+    total: int
+    next: str | None = None
+
+
+class FactView(Contract):
+    """An event about the pilot, as received. ``about`` is the finding, measure, report, proposal … that it tells of."""
+
+    event_id: UUID
+    type: str
+    at: Instant
+    sha256: Sha256
+    about: UUID | None = None
+    bindable: bool
+    data: dict[str, Any] | None = None
+
+
+class TimelineEntry(Contract):
+    """One line of what happened: the event's name, such as ``FindingOpened``, and in words."""
+
+    at: Instant
+    event_id: UUID
+    what: str
+    vi: str
+    en: str
+
+
+class Reply(Contract):
+    """The enterprise's answer to a proposal or to a supplement request."""
+
+    reply_id: UUID
+    answers: UUID
+    at: Instant
+    in_time: bool
+    text: str
+
+
+ProposalState = Literal["draft", "awaiting_reply", "awaiting_second", "returned", "issued", "withdrawn"]
+
+
+class ProposalView(Contract):
+    """A proposal. ``reply_over``: the reply is in or its time has passed, so that it may be submitted on. ``signer``: who may sign second."""
+
+    proposal_id: UUID
+    case_id: UUID
+    pilot_id: UUID
+    kind: Code
+    state: ProposalState
+    authority: str
+    proposer: str
+    drafted_at: Instant
+    submitted_at: Instant | None = None
+    items: tuple[UUID, ...]
+    reasons: str
+    public_reasons: str
+    legal_bases: tuple[str, ...]
+    evidence: tuple[EventRef, ...]
+    evidence_hash: Sha256
+    verdicts: tuple[VerdictOnFinding, ...] = ()
+    caps: tuple[Cap, ...] = ()
+    remedy_text: str | None = None
+    gate: str | None = None
+    measure_id: UUID | None = None
+    lifts: UUID | None = None
+    reply_by: Due | None = None
+    reply_over: bool = False
+    reply_id: UUID | None = None
+    together: tuple[UUID, ...] = ()
+    needs_second: bool
+    signer: Literal["any", "supervisor"] | None = None
+    closed_reason: str | None = None
+    decision_id: UUID | None = None
+
+
+class DecisionView(Contract):
+    """A decision as issued, with what the pilot answered. ``event_id`` and ``sha256`` are those of its event."""
+
+    decision: DecisionIssued
+    event_id: UUID
+    sha256: Sha256
+    effect: Literal["awaited", "applied", "without_effect"]
+    effect_at: Instant | None = None
+    why: str | None = None
+    remedy_state: Literal["ordered", "done", "not_done"] | None = None
+
+
+class DecisionLine(Contract):
+    """A decision in a list."""
+
+    decision_id: UUID
+    pilot_id: UUID
+    pilot_code: str
+    number: str
+    kind: Code
+    authority: str
+    at: Instant
+    public_reasons: str
+    effect: Literal["awaited", "applied", "without_effect"]
+    hash: Sha256
+
+
+class DecisionPage(Contract):
+    """Newest first."""
+
+    rows: tuple[DecisionLine, ...]
+    next: str | None = None
+
+
+class MeasureView(Contract):
+    """An interim measure. ``due`` is when it lapses unless confirmed."""
+
+    measure_id: UUID
+    finding_id: UUID | None
+    state: Literal["taken", "confirmed", "lifted", "lapsed"]
+    taken_at: Instant
+    due: Due
+    ended_at: Instant | None = None
+    decision_id: UUID | None = None
+
+
+class RecordedPilot(Contract):
+    """A pilot of the enterprise, whichever authority leads it."""
+
+    pilot_id: UUID
+    code: str
+    title: str
+    sector: str
+    lead_authority: str
+    state: PilotState
+    outcome: Outcome | None = None
+
+
+class EnterpriseRecord(Contract):
+    """The enterprise's whole record, across pilots and authorities."""
+
+    organisation: Organisation
+    pilots: tuple[RecordedPilot, ...]
+    decisions: dict[str, int]
+    findings_confirmed: int
+    findings_rejected: int
+    measures: dict[str, int]
+    open_cases: int
+
+
+class Supplement(Contract):
+    request_id: UUID
+    text: str
+    asked_at: Instant
+    due: Due
+    answered_at: Instant | None = None
+
+
+class PilotBrief(Contract):
+    """What decisions knows of the pilot, from its events."""
+
+    pilot_id: UUID
+    code: str
+    title: str
+    organisation: Organisation
+    sector: str
+    tier: int
+    provinces: tuple[str, ...]
+    lead_authority: str
+    authorities: tuple[str, ...]
+    state: PilotState
+    causes: tuple[Cause, ...]
+    envelope_version: int
+    start_at: Instant | None = None
+    end_at: Instant | None = None
+    outcome: Outcome | None = None
+    risk: float | None = None
+    risk_band: str | None = None
+
+
+class DecisionOption(Contract):
+    """A kind of decision that could be proposed in this case now, from the rows that bind the pilot, and the items it may name."""
+
+    kind: Code
+    name_vi: str
+    name_en: str
+    items: tuple[UUID, ...]
+    evidence: bool
+    reply_working_days: int
+    needs_second: bool
+    signer: Literal["any", "supervisor"] | None = None
+
+
+class CaseView(Contract):
+    case_id: UUID
+    code: str
+    state: Literal["open", "claimed", "closed"]
+    opened_at: Instant
+    closed_at: Instant | None = None
+    claims: dict[str, str]
+    awaiting: tuple[Awaiting, ...] = ()
+    snoozed_until: Instant | None = None
+    snooze_reason: str | None = None
+    supplement: Supplement | None = None
+    pilot: PilotBrief
+    items: tuple[ItemView, ...]
+    measures: tuple[MeasureView, ...]
+    proposals: tuple[ProposalView, ...]
+    decisions: tuple[DecisionView, ...]
+    replies: tuple[Reply, ...]
+    facts: tuple[FactView, ...]
+    timeline: tuple[TimelineEntry, ...]
+    record: EnterpriseRecord
+    options: tuple[DecisionOption, ...] = ()
+
+
+class ChainView(Contract):
+    """The chain of an authority's decisions, recomputed from what is stored. ``broken_at`` names the first decision that does not fit."""
+
+    authority: str
+    length: int
+    head: Sha256
+    intact: bool
+    broken_at: str | None = None
+    why: str | None = None
+
+
+# What is answered: public
+
+
+class RegisterDecision(Contract):
+    decision_id: UUID
+    number: str
+    kind: Code
+    authority: str
+    at: Instant
+    public_reasons: str
+    legal_bases: tuple[LegalBasisRef, ...]
+    remedy: Remedy | None = None
+    appeal_by: Due | None = None
+    made_upon: MadeUpon
+    without_effect: bool
+    hash: Sha256
+
+
+class RegisterLine(Contract):
+    """A pilot in the public register: no contact, no evidence, nothing of an open case."""
+
+    code: str
+    title: str
+    organisation: Organisation
+    sector: str
+    tier: int
+    provinces: tuple[str, ...]
+    lead_authority: str
+    state: PilotState
+    outcome: Outcome | None = None
+    registered_at: Instant
+    start_at: Instant | None = None
+    end_at: Instant | None = None
+    decisions: int
+
+
+class RegisterPage(Contract):
+    """Newest registration first."""
+
+    rows: tuple[RegisterLine, ...]
+    next: str | None = None
+
+
+class RegisterEntry(RegisterLine):
+    pilot_id: UUID
+    objectives: str
+    hypothesis: str
+    caps: tuple[Cap, ...]
+    held_permits: tuple[HeldPermit, ...]
+    certificate: str | None = None
+    final_criteria: tuple[FinalCriterion, ...] = ()
+    issued: tuple[RegisterDecision, ...]
+
+
+class LeadTime(Contract):
+    """How long something took, in hours of wall time: how many were measured, and their median and ninth decile."""
+
+    name: str
+    count: int
+    median_hours: float | None = None
+    p90_hours: float | None = None
+
+
+class SectorFigures(Contract):
+    """What the pilots of a sector, in a province and a quarter (``2026Q3``), brought. ``province`` is ``many`` for a pilot that spans several.
+
+    ``pilots`` ran in the quarter; ``participants`` is the largest number at one time, added over pilots; ``revenue_vnd`` accrued in the
+    quarter; ``jobs`` is the largest number at one time, added over pilots. None: nobody reported it.
+    """
+
+    sector: str
+    province: str
+    quarter: str
+    pilots: int
+    participants: Total | None = None
+    revenue_vnd: Total | None = None
+    jobs: Total | None = None
+
+
+class LawReformRow(Contract):
+    """A rule that stood in the way, over all final reports: in how many pilots, in which sectors, and in whose words."""
+
+    legal_basis: str
+    article: str | None = None
+    pilots: int
+    sectors: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
+class Statistics(Contract):
+    at: Instant
+    pilots_by_state: dict[str, int]
+    pilots_by_outcome: dict[str, int]
+    cases_open: int
+    items_open: dict[str, int]
+    items_overdue: int
+    overdue_ever: int
+    decisions_by_kind: dict[str, int]
+    decisions_without_effect: int
+    measures_by_state: dict[str, int]
+    lead_times: tuple[LeadTime, ...]
+    figures: tuple[SectorFigures, ...]
+    law_reform: tuple[LawReformRow, ...]
+    since: date | None = None
