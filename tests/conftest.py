@@ -1,0 +1,31 @@
+"""Servers that all tests share. Each is started when a test first asks for it, once for all processes of the test run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.local.testing import create_database, drop_database, shared_server
+
+
+@pytest.fixture(scope="session")
+def postgres_admin_dsn() -> Iterator[str]:
+    """A real PostgreSQL, as its administrator. Make databases of your own on it (see ``fresh_database``); roles are shared by all tests."""
+    with shared_server("postgres") as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap() -> Iterator[str]:
+    """A real Kafka broker. Topics and groups need unique names: every test process of this checkout uses the same broker."""
+    with shared_server("kafka") as bootstrap:
+        yield bootstrap
+
+
+@pytest.fixture
+def fresh_database(postgres_admin_dsn: str) -> Iterator[str]:
+    """The DSN of a new, empty database, dropped after the test."""
+    dsn = create_database(postgres_admin_dsn)
+    yield dsn
+    drop_database(postgres_admin_dsn, dsn)
