@@ -1,23 +1,58 @@
-"""The consumer of domain events, with its four outcomes: done, transient, parked, poison."""
+"""The consumer of domain events: FastStream brings the records, :mod:`shared.platform.outcomes` says what becomes of each.
+
+FastStream's own ways are switched off where they would lose a record: it would acknowledge first (MANUAL instead), decode headers and
+fail on broken ones before we see them (raw parser and decoder instead), and pass over what a handler failed on (nothing escapes
+``_on_batch``). Where to read on stands in our database, in the transaction of each record; Kafka's own offsets are written after it
+and only for people to look at.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Any
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from typing import Any, TypeVar
 
-from shared.contracts.base import Event
-from shared.platform.cloudevents import Received
-from shared.platform.db import Database, Tx
+import structlog
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka.message import FAKE_CONSUMER
+
+from shared.contracts.errors import Transient
+from shared.platform import inbox
+from shared.platform.cloudevents import RawRecord
+from shared.platform.db import Database
 from shared.platform.kafka import Kafka
 from shared.platform.metrics import Metrics
+from shared.platform.outcomes import AtLimit, Handler, Handlers, Outcome, Outcomes, Policy
+from shared.platform.waiting import backoff, wait_for_any
 
-Handler = Callable[[Tx, Received[Any]], Awaitable[None]]
-Handlers = Mapping[str, Mapping[type[Event], Handler]]
+__all__ = ["Consumer", "Handler", "Handlers", "Policy"]
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+STUCK_SECONDS = 30.0
+"""A consumer that has records to read and whose position stands still this long is not alive."""
+_HAND_BACK_SECONDS = 60.0
+"""A record that cannot be settled for this long is read again later, well before Kafka's ``max.poll.interval`` (300 s)."""
 
 
-class Consumer:
-    """Hands the events of some topics to handlers, each in one transaction with the inbox and its position."""
+class _Lost(Exception):
+    """The partition is no longer ours, or we stop: leave what remains of the batch."""
+
+
+class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Hands the events of some topics to handlers, each in one transaction with the inbox and its position.
+
+    ``group`` is the Kafka group and the name under which this consumer remembers; a service's processes share it and Kafka shares the
+    partitions out. ``awaits`` names, by topic, the topics on which what a parked record waits for would arrive (by default all others).
+    """
 
     def __init__(
         self,
@@ -29,12 +64,304 @@ class Consumer:
         *,
         poison_limit: int = 100,
         awaits: Mapping[str, Collection[str]] | None = None,
-    ) -> None: ...
+        policy: Policy | None = None,
+        concurrency: int = 4,
+    ) -> None:
+        self.name = group
+        self.topics = tuple(handlers)
+        self._db = db
+        self._kafka = kafka
+        self._metrics = metrics
+        self._awaits = awaits or {topic: [t for t in handlers if t != topic] or [topic] for topic in handlers}
+        self._outcomes = Outcomes(
+            db, group, handlers, metrics, policy or Policy(poison_limit=poison_limit), lambda: self._cluster
+        )
+        self._cluster = ""
+        self._next: dict[TopicPartition, int] = {}
+        """The partitions that are ours and placed, each with the offset of its next record."""
+        self._unplaced: set[TopicPartition] = set()
+        self._busy: dict[TopicPartition, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._slots = asyncio.Semaphore(concurrency)
+        self._stop = asyncio.Event()
+        self._attention = asyncio.Event()
+        self._moved_at: dict[TopicPartition, float] = {}
+        self._lag: dict[TopicPartition, int] = {}
+        self._caught_up_at: dict[TopicPartition, float] = {}
+        self._waiting: set[TopicPartition] = set()
+        self._at_limit: str | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Consume until ``stop`` is set, then finish what is held."""
-        raise NotImplementedError
+        """Consume until ``stop`` is set, then finish the records in hand."""
+        self._stop = stop
+        pauses = backoff()
+        while not stop.is_set():
+            broker = self._broker()
+            try:
+                await broker.start()
+                pauses = backoff()
+                await self._keep_house()
+            except (KafkaError, OSError, Transient) as error:
+                log.warning("consumer_not_started", consumer=self.name, error=f"{type(error).__name__}: {error}")
+                await wait_for_any(stop, seconds=next(pauses))
+            finally:
+                await broker.stop()
+                self._next.clear()
+                self._unplaced.clear()
 
     def alive(self) -> str | None:
-        """None while it makes progress; else the reason why this process should be restarted."""
-        raise NotImplementedError
+        """None while it makes progress; else the reason why this process should be restarted. Waiting for the database is no reason."""
+        if self._at_limit is not None:
+            return self._at_limit
+        now = time.monotonic()
+        for place, lag in self._lag.items():
+            still = now - self._moved_at.get(place, now)
+            if lag > 0 and still > STUCK_SECONDS and place in self._next and place not in self._waiting:
+                return f"{place.topic}[{place.partition}] has {lag} records to read and stands still for {still:.0f} s"
+        return None
+
+    def _broker(self) -> KafkaBroker:
+        broker = KafkaBroker(
+            self._kafka.bootstrap,
+            client_id=self._kafka.client_id,
+            consumer_only=True,
+            allow_auto_create_topics=False,
+            apply_types=False,
+            logger=None,
+            graceful_timeout=15.0,
+        )
+        self._subscriber = broker.subscriber(
+            *self.topics,
+            batch=True,
+            group_id=self.name,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            max_records=500,
+            batch_timeout_ms=20,
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=3_000,
+            listener=self,
+            parser=_raw_parser,
+            decoder=_raw_decoder,
+        )
+        self._subscriber(self._on_batch)
+        return broker
+
+    # --- which partitions are ours -------------------------------------------------------------------------------------------------
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Called within a rebalance, before the first fetch: hold the new partitions back until their place is read from the database."""
+        consumer = self._subscriber.consumer
+        assert consumer is not None
+        held = list(assigned)
+        consumer.pause(*held)
+        self._unplaced = set(held)
+        self._next.clear()
+        self._attention.set()
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Called before partitions go to others: let go of them after the record in hand, so that few records are done twice."""
+        gone = list(revoked)
+        for place in gone:
+            self._next.pop(place, None)
+            self._unplaced.discard(place)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                for place in gone:
+                    async with self._busy[place]:
+                        pass
+
+    async def _place(self) -> None:
+        """Seek the partitions that wait for it to where the database says, and let them flow."""
+        if not self._unplaced:
+            return
+        consumer = self._subscriber.consumer
+        assert consumer is not None
+        self._cluster = await self._kafka.cluster_id()
+        ends = await self._kafka.end_offsets(self.topics)
+        for place in sorted(self._unplaced):
+            async with self._db.tx() as tx:
+                end = ends.get((place.topic, place.partition), 0)
+                offset, dropped = await inbox.place(tx, self.name, self._cluster, place.topic, place.partition, end=end)
+            if dropped:
+                log.error("position_dropped", consumer=self.name, topic=place.topic, partition=place.partition)
+            if place not in self._unplaced or place not in consumer.assignment():
+                continue  # another rebalance came meanwhile
+            with contextlib.suppress(IllegalStateError):
+                consumer.seek(place, offset)
+                self._next[place] = offset
+                self._moved_at[place] = time.monotonic()
+                self._unplaced.discard(place)
+                consumer.resume(place)
+
+    def _place_again(self, places: Iterable[TopicPartition]) -> None:
+        consumer = self._subscriber.consumer
+        for place in places:
+            self._next.pop(place, None)
+            if consumer is not None and place in consumer.assignment():
+                consumer.pause(place)
+                self._unplaced.add(place)
+        self._attention.set()
+
+    # --- records ---------------------------------------------------------------------------------------------------------------------
+
+    async def _on_batch(self, records: tuple[Any, ...]) -> None:
+        by_partition: dict[TopicPartition, list[Any]] = defaultdict(list)
+        for record in records:
+            by_partition[TopicPartition(record.topic, record.partition)].append(record)
+        await asyncio.gather(*(self._partition(place, batch) for place, batch in by_partition.items()))
+        await self._tell_kafka()
+
+    async def _partition(self, place: TopicPartition, records: list[RawRecord]) -> None:
+        async with self._slots, self._busy[place]:
+            passed: RawRecord | None = None
+            try:
+                for record in records:
+                    passed = await self._record(place, record, passed)
+                if passed is not None:
+                    await self._pass_over(place, passed)
+            except _Lost:
+                return
+            except Exception:
+                # Nothing may escape to FastStream, which would go on with the next record.
+                log.exception("consumer_failed", consumer=self.name, topic=place.topic, partition=place.partition)
+                self._place_again([place])
+                await wait_for_any(self._stop, seconds=1.0)
+
+    async def _record(self, place: TopicPartition, record: RawRecord, passed: RawRecord | None) -> RawRecord | None:
+        """Settle one record. Gives the last of a run of ignored records, whose position is still to be moved."""
+        due = self._next.get(place)
+        if due is None or self._stop.is_set():
+            raise _Lost
+        if record.offset < due:
+            # Offsets ran backwards without our seeking: the topic was made anew, or the broker lost its end.
+            log.error("offsets_ran_backwards", consumer=self.name, topic=place.topic, expected=due, got=record.offset)
+            self._place_again([place])
+            raise _Lost
+        outcome = await self._patiently(place, lambda: self._outcomes.settle(record))
+        if outcome is Outcome.FENCED:
+            self._place_again([place])
+            raise _Lost
+        self._step(place, record)
+        return record if outcome is Outcome.IGNORED else None
+
+    async def _pass_over(self, place: TopicPartition, record: RawRecord) -> None:
+        if not await self._patiently(place, lambda: self._outcomes.pass_over(record)):
+            self._place_again([place])
+
+    def _step(self, place: TopicPartition, record: RawRecord) -> None:
+        if place in self._next:
+            self._next[place] = record.offset + 1
+        self._moved_at[place] = time.monotonic()
+        if self._lag.get(place, 0) > 0:
+            self._lag[place] -= 1
+
+    async def _patiently(self, place: TopicPartition, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try until it is settled: what is transient is never passed over. Held too long, the partition is read again from its place."""
+        give_up = time.monotonic() + _HAND_BACK_SECONDS
+        pauses = backoff()
+        try:
+            while True:
+                try:
+                    result = await attempt()
+                    self._at_limit = None
+                    return result
+                except Transient as error:
+                    self._metrics.retries.labels(self.name, "transient").inc()
+                    log.warning("record_waits", consumer=self.name, topic=place.topic, error=str(error))
+                except AtLimit as error:
+                    self._at_limit = f"the consumer {self.name} stopped: {error}"
+                    log.error("consumer_stopped", consumer=self.name, reason=str(error))
+                self._metrics.stopped.labels(self.name).set(self._at_limit is not None)
+                self._waiting.add(place)
+                await wait_for_any(self._stop, seconds=next(pauses))
+                if self._stop.is_set() or place not in self._next:
+                    raise _Lost
+                if time.monotonic() > give_up:
+                    self._place_again([place])
+                    raise _Lost
+        finally:
+            self._waiting.discard(place)
+
+    async def _tell_kafka(self) -> None:
+        """Write our positions to Kafka, for tools that show them. Reading on never rests on these."""
+        consumer = self._subscriber.consumer
+        offsets = {place: offset for place, offset in self._next.items() if offset}
+        if consumer is None or not offsets:
+            return
+        try:
+            await consumer.commit(offsets)
+        except (KafkaError, ValueError) as error:
+            log.debug("offsets_not_written", consumer=self.name, error=str(error))
+
+    # --- housekeeping ----------------------------------------------------------------------------------------------------------------
+
+    async def _keep_house(self) -> None:
+        """Beside the records: place new partitions, try what is parked, measure, and watch for another cluster."""
+        jobs: list[tuple[float, Callable[[], Awaitable[None]]]] = [
+            (0.0, self._place),
+            (self._outcomes.policy.drain_seconds, self._outcomes.drain_due),
+            (2.0, self._measure),
+            (10.0, self._watch_cluster),
+            (60.0, lambda: self._outcomes.expire(self._caught_up, self._awaits)),
+        ]
+        due = dict.fromkeys(range(len(jobs)), 0.0)
+        while not self._stop.is_set():
+            self._attention.clear()
+            for number, (every, job) in enumerate(jobs):
+                if time.monotonic() < due[number]:
+                    continue
+                try:
+                    await job()
+                except (Transient, KafkaError) as error:
+                    log.info("housekeeping_waits", consumer=self.name, error=str(error))
+                due[number] = time.monotonic() + every
+            await wait_for_any(self._stop, self._attention, seconds=0.2)
+
+    async def _watch_cluster(self) -> None:
+        cluster = await self._kafka.cluster_id()
+        if self._cluster and cluster != self._cluster:
+            self._metrics.cluster_changed.labels(self.name).inc()
+            log.error("kafka_cluster_changed", consumer=self.name, was=self._cluster, now=cluster)
+            self._place_again(list(self._next))
+
+    async def _caught_up(self, topics: Collection[str]) -> bool:
+        """Whether this consumer (all its workers together) has read ``topics`` to the ends that they have now."""
+        ends = await self._kafka.end_offsets(topics)
+        async with self._db.tx() as tx:
+            known = await inbox.positions(tx, self.name)
+        return all(known.get(place, ("", 0))[1] >= end for place, end in ends.items())
+
+    async def _measure(self) -> None:
+        ends = await self._kafka.end_offsets(self.topics)
+        now = time.monotonic()
+        for place in list(self._lag):
+            if place not in self._next:
+                self._lag.pop(place)
+                for gauge in (self._metrics.lag_records, self._metrics.lag_seconds):
+                    with contextlib.suppress(KeyError):
+                        gauge.remove(self.name, place.topic, str(place.partition))
+        for place, offset in self._next.items():
+            lag = max(0, ends.get((place.topic, place.partition), 0) - offset)
+            if lag == 0:
+                self._caught_up_at[place] = now
+            self._lag[place] = lag
+            labels = (self.name, place.topic, str(place.partition))
+            self._metrics.lag_records.labels(*labels).set(lag)
+            self._metrics.lag_seconds.labels(*labels).set(now - self._caught_up_at.setdefault(place, now))
+        async with self._db.tx() as tx:
+            counts = await inbox.counts(tx, self.name)
+        for topic in self.topics:
+            parked, age = counts.get((topic, "parked"), (0, 0.0))
+            self._metrics.parked.labels(self.name, topic).set(parked)
+            self._metrics.parked_seconds.labels(self.name, topic).set(age)
+            for state in ("poison", "dead"):
+                self._metrics.dead.labels(self.name, topic, state).set(counts.get((topic, state), (0, 0.0))[0])
+
+
+async def _raw_parser(records: tuple[Any, ...]) -> KafkaMessage:
+    """FastStream's own parser decodes every header and fails a whole batch on one broken one; ours looks at nothing."""
+    return KafkaMessage(raw_message=records, body=b"", consumer=FAKE_CONSUMER)
+
+
+async def _raw_decoder(message: KafkaMessage) -> Any:
+    return message.raw_message

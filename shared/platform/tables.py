@@ -70,6 +70,7 @@ create table set_aside (
     value bytea,
     record_at timestamptz not null,
     set_aside_at timestamptz not null default clock_timestamp(),
+    waits_since timestamptz,
     attempts integer not null default 1,
     try_at timestamptz not null default clock_timestamp(),
     resent_by text,

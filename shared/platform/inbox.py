@@ -1,0 +1,275 @@
+"""What a consumer remembers in its own database: events taken, positions, and the records that it set aside. All its SQL is here.
+
+A row of ``set_aside`` is *parked* (it waits: at the head of its queue for what it names, elsewhere for the rows before it), *poison*
+(it can not be handled; the queue waits behind it), *dead* (given up; the queue went on) or *done* (sent again by ops and handled).
+The queue of a (topic, key) are its parked and poison rows in the order of their ids.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from shared.contracts.errors import NotFound, Refused
+from shared.platform.cloudevents import Headers, RawRecord
+from shared.platform.db import Tx
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A record that was set aside, in the form of a consumed one."""
+
+    id: int
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    state: str
+    attempts: int
+    set_aside_at: datetime
+    waits_since: datetime | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a consumer finds when it takes up a record. ``fenced``: another worker is ahead, or Kafka is another cluster."""
+
+    fenced: bool
+    seen: bool
+    must_queue: bool
+    others_wait: bool
+
+
+async def enter(tx: Tx, consumer: str, cluster: str, record: RawRecord, event: tuple[UUID, UUID] | None) -> Entry:
+    """Move the position past ``record``, lock its key, remember its event (key, id) and look at the key's queues: one round trip.
+
+    The position's row is the fence between two workers that both believe to own a partition. The key's lock orders the topics of one
+    key among all workers, so that what is parked and what it waits for cannot pass each other.
+    """
+    key = record.key or b""
+    async with tx.pipeline():
+        moved = await tx.execute(
+            "update bus_position set next_offset = %s, record_at = %s, updated_at = clock_timestamp() "
+            "where consumer = %s and topic = %s and partition = %s and cluster_id = %s and next_offset <= %s",
+            (record.offset + 1, _instant(record), consumer, record.topic, record.partition, cluster, record.offset),
+        )
+        await _lock(tx, consumer, key)
+        taken = None
+        if event is not None:
+            taken = await tx.execute(
+                "insert into inbox (key, consumer, event_id) values (%s, %s, %s) on conflict do nothing",
+                (event[0], consumer, event[1]),
+            )
+        queues = await tx.execute(
+            "select coalesce(bool_or(topic = %s), false) as here, coalesce(bool_or(topic <> %s and state = 'parked'), false) as there "
+            "from set_aside where consumer = %s and key = %s and state in ('parked', 'poison')",
+            (record.topic, record.topic, consumer, key),
+        )
+    row = await queues.fetchone()
+    assert row is not None
+    return Entry(
+        fenced=moved.rowcount == 0,
+        seen=taken is not None and taken.rowcount == 0,
+        must_queue=row["here"],
+        others_wait=row["there"],
+    )
+
+
+async def pass_over(tx: Tx, consumer: str, cluster: str, record: RawRecord) -> bool:
+    """Move the position past a record that is not for this consumer. False when fenced."""
+    cursor = await tx.execute(
+        "update bus_position set next_offset = %s, record_at = %s, updated_at = clock_timestamp() "
+        "where consumer = %s and topic = %s and partition = %s and cluster_id = %s and next_offset <= %s",
+        (record.offset + 1, _instant(record), consumer, record.topic, record.partition, cluster, record.offset),
+    )
+    return cursor.rowcount == 1
+
+
+async def set_aside(tx: Tx, consumer: str, record: RawRecord, state: str, reason: str, *, waits: bool = False) -> None:
+    """Keep ``record``. ``waits`` starts the clock of a record that itself waits, and not merely behind another."""
+    await tx.execute(
+        """
+        insert into set_aside (consumer, topic, key, state, reason, partition, "offset", headers, value, record_at, waits_since)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, case when %s then clock_timestamp() end)
+        """,
+        (
+            *(consumer, record.topic, record.key or b"", state, reason[:2000], record.partition, record.offset),
+            *(Jsonb(_packed(record.headers)), record.value, _instant(record), waits),
+        ),
+    )
+
+
+async def holds_same(tx: Tx, consumer: str, record: RawRecord) -> bool:
+    """Whether an unreadable ``record``, which has no id to know it by, is kept already byte for byte (it was published again)."""
+    cursor = await tx.execute(
+        "select 1 from set_aside where consumer = %s and topic = %s and key = %s and state = 'poison' "
+        "and value is not distinct from %s and headers = %s limit 1",
+        (consumer, record.topic, record.key or b"", record.value, Jsonb(_packed(record.headers))),
+    )
+    return await cursor.fetchone() is not None
+
+
+async def heads(tx: Tx, consumer: str, key: bytes) -> list[Kept]:
+    """The first row of each topic's queue under ``key``, where that row is parked."""
+    cursor = await tx.execute(
+        "select distinct on (topic) * from set_aside "
+        "where consumer = %s and key = %s and state in ('parked', 'poison') order by topic, id",
+        (consumer, key),
+    )
+    return [_kept(row) for row in await cursor.fetchall() if row["state"] == "parked"]
+
+
+async def relock(tx: Tx, consumer: str, kept: Kept) -> Kept | None:
+    """Lock the key and give the row as it stands now, if it is still parked and the head of its queue."""
+    await _lock(tx, consumer, kept.key or b"")
+    return next((head for head in await heads(tx, consumer, kept.key or b"") if head.id == kept.id), None)
+
+
+async def finish(tx: Tx, kept: Kept) -> None:
+    """The row was handled. One that ops sent again stays, as *done*; the others go."""
+    await tx.execute("delete from set_aside where id = %s and resent_at is null", (kept.id,))
+    await tx.execute(
+        "update set_aside set state = 'done', done_at = clock_timestamp() where id = %s and resent_at is not null",
+        (kept.id,),
+    )
+
+
+async def keep_waiting(tx: Tx, kept: Kept, reason: str, *, pause_seconds: float) -> None:
+    await tx.execute(
+        "update set_aside set reason = %s, attempts = attempts + 1, waits_since = coalesce(waits_since, clock_timestamp()), "
+        "try_at = clock_timestamp() + make_interval(secs => %s) where id = %s",
+        (reason[:2000], pause_seconds, kept.id),
+    )
+
+
+async def give_up(tx: Tx, kept: Kept, state: str, reason: str) -> None:
+    """Make the row *poison* (its queue waits) or *dead* (its queue goes on)."""
+    await tx.execute(
+        "update set_aside set state = %s, reason = %s, attempts = attempts + 1, copied_at = null where id = %s",
+        (state, reason[:2000], kept.id),
+    )
+
+
+async def due_keys(tx: Tx, consumer: str, *, most: int = 200) -> list[bytes]:
+    """Keys with a parked row whose next try is due."""
+    cursor = await tx.execute(
+        "select distinct key from set_aside where consumer = %s and state = 'parked' and try_at <= clock_timestamp() limit %s",
+        (consumer, most),
+    )
+    return [bytes(row["key"]) for row in await cursor.fetchall()]
+
+
+async def expirable(tx: Tx, consumer: str, *, older_than: timedelta) -> list[Kept]:
+    """Heads that themselves have waited longer than ``older_than``, in wall time."""
+    cursor = await tx.execute(
+        """
+        select * from (
+            select distinct on (topic, key) * from set_aside
+            where consumer = %s and state in ('parked', 'poison') order by topic, key, id
+        ) heads where state = 'parked' and waits_since < clock_timestamp() - %s limit 100
+        """,
+        (consumer, older_than),
+    )
+    return [_kept(row) for row in await cursor.fetchall()]
+
+
+async def counts(tx: Tx, consumer: str) -> dict[tuple[str, str], tuple[int, float]]:
+    """By (topic, state): how many rows, and the age in seconds of the oldest that waits for something."""
+    cursor = await tx.execute(
+        "select topic, state, count(*) as n, coalesce(extract(epoch from clock_timestamp() - min(waits_since)), 0) as age "
+        "from set_aside where consumer = %s and state <> 'done' group by topic, state",
+        (consumer,),
+    )
+    return {(row["topic"], row["state"]): (row["n"], float(row["age"])) for row in await cursor.fetchall()}
+
+
+async def positions(tx: Tx, consumer: str) -> dict[tuple[str, int], tuple[str, int]]:
+    """By (topic, partition): the cluster and the offset of the next record."""
+    cursor = await tx.execute(
+        "select topic, partition, cluster_id, next_offset from bus_position where consumer = %s", (consumer,)
+    )
+    return {
+        (row["topic"], row["partition"]): (row["cluster_id"], row["next_offset"]) for row in await cursor.fetchall()
+    }
+
+
+async def place(tx: Tx, consumer: str, cluster: str, topic: str, partition: int, *, end: int) -> tuple[int, bool]:
+    """Where to read on: the position remembered, or 0 when there is none that holds. The flag says that an old one was dropped.
+
+    A position of another cluster, or past the partition's end, belongs to data that is gone; the inbox keeps what is read again from
+    taking effect twice.
+    """
+    cursor = await tx.execute(
+        """
+        insert into bus_position as p (consumer, topic, partition, cluster_id, next_offset) values (%s, %s, %s, %s, 0)
+        on conflict (consumer, topic, partition) do update set
+            next_offset = case when p.cluster_id = excluded.cluster_id and p.next_offset <= %s then p.next_offset else 0 end,
+            cluster_id = excluded.cluster_id, updated_at = clock_timestamp()
+        returning next_offset, (select old.next_offset from bus_position old
+            where old.consumer = p.consumer and old.topic = p.topic and old.partition = p.partition) as was
+        """,
+        (consumer, topic, partition, cluster, end),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return row["next_offset"], (row["was"] or 0) > row["next_offset"]
+
+
+async def resend(tx: Tx, row_id: int, *, by: str) -> None:
+    """Hand a poison or dead row to its consumer again. Raises ``NotFound``, or ``Refused`` when it is in neither state."""
+    cursor = await tx.execute("select state from set_aside where id = %s for update", (row_id,))
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound("dead letter")
+    if row["state"] not in ("poison", "dead"):
+        raise Refused("dead_letter_not_dead", state=row["state"])
+    await tx.execute(
+        "update set_aside set state = 'parked', try_at = clock_timestamp(), waits_since = null, "
+        "resent_by = %s, resent_at = clock_timestamp() where id = %s",
+        (by, row_id),
+    )
+
+
+async def _lock(tx: Tx, consumer: str, key: bytes) -> None:
+    await tx.execute(
+        "select pg_advisory_xact_lock(hashtextextended(current_schema() || %s || encode(%s, 'hex'), 0))",
+        (f":{consumer}:", key),
+    )
+
+
+def _packed(headers: Headers) -> list[list[str | None]]:
+    return [[name, None if value is None else base64.b64encode(value).decode()] for name, value in headers]
+
+
+def unpacked(headers: list[list[str | None]]) -> Headers:
+    """The headers of a kept record, as they came."""
+    return [(name or "", base64.b64decode(value or "")) for name, value in headers]
+
+
+def _instant(record: RawRecord) -> datetime:
+    return datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
+
+
+def _kept(row: dict[str, Any]) -> Kept:
+    return Kept(
+        id=row["id"],
+        topic=row["topic"],
+        partition=row["partition"],
+        offset=row["offset"],
+        timestamp=int(row["record_at"].timestamp() * 1000),
+        key=bytes(row["key"]),
+        value=None if row["value"] is None else bytes(row["value"]),
+        headers=unpacked(row["headers"]),
+        state=row["state"],
+        attempts=row["attempts"],
+        set_aside_at=row["set_aside_at"],
+        waits_since=row["waits_since"],
+    )
