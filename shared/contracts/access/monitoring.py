@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
-from shared.contracts.access.rule import Rule
+from shared.contracts.access.rule import Ownership, Role, Rule, rule
 
-TABLE: dict[str, Rule] = {}
+_READERS = (Role.STARTUP, Role.OFFICER, Role.SUPERVISOR, Role.AUDITOR)
+
+TABLE: dict[str, Rule] = {
+    "monitoring.reports.send": rule(Ownership.OWN, Role.STARTUP),
+    "monitoring.reports.list": rule(Ownership.OWN, *_READERS),
+    "monitoring.secret.issue": rule(Ownership.OWN, Role.STARTUP),
+    "monitoring.findings.of_pilot": rule(Ownership.OWN, *_READERS),
+    "monitoring.usage": rule(Ownership.OWN, *_READERS),
+    "monitoring.risk": rule(Ownership.OWN, *_READERS),
+    "monitoring.findings.list": rule(Ownership.OWN, Role.OFFICER, Role.SUPERVISOR, Role.AUDITOR),
+    "monitoring.tips.send": rule(Ownership.PUBLIC),
+    # Another authority may refer any pilot: the officer's own competence is not asked for.
+    "monitoring.referrals.send": rule(Ownership.ANY, Role.OFFICER, Role.SUPERVISOR),
+}
