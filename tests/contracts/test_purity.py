@@ -10,10 +10,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-PURE_STDLIB = frozenset(
-    "__future__ abc bisect calendar collections copy dataclasses datetime decimal enum fractions functools hashlib heapq itertools "
-    "json math operator re string types typing unicodedata uuid zoneinfo".split()
-)
+# fmt: off
+PURE_STDLIB = frozenset({
+    "__future__", "abc", "bisect", "calendar", "collections", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions",
+    "functools", "hashlib", "heapq", "itertools", "json", "math", "operator", "re", "string", "types", "typing", "unicodedata", "uuid",
+    "zoneinfo",
+})
+# fmt: on
 PURE_OURS = ("shared.contracts", "shared.reference.rows", "shared.reference.calendar")
 NOT_PURE = ("shared.contracts.asyncapi",)
 """Reads the example files: for main alone."""
