@@ -1,0 +1,1 @@
+"""Pure core of monitoring: decides, and touches nothing."""
