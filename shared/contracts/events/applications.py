@@ -258,10 +258,14 @@ class IncidentReported(_Fact):
 
 
 class DecisionApplied(_Moved):
-    """The decision took its effect on the pilot (for some kinds: none beyond being noted)."""
+    """The decision took its effect on the pilot (for some kinds: none beyond being noted).
+
+    ``gate`` is the subject that a permit satisfied. ``start_at`` and ``end_at`` are the pilot's after it; None: not known yet.
+    """
 
     decision_id: UUID
     kind: Code
+    gate: str | None = None
     start_at: Instant | None = None
     end_at: Instant | None = None
 
