@@ -1,0 +1,124 @@
+"""What an enterprise sends while its pilot runs: withdrawal, replies, incidents, periodic reports and the final report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.applications.core.clocks import end, wind_down
+from services.applications.core.history import Told, tell
+from services.applications.core.model import Pilot
+from shared.contracts.base import Contract, Due, Instant
+from shared.contracts.errors import NotFound, Refused
+from shared.contracts.events.applications import (
+    FinalReportFiled,
+    IncidentReported,
+    PeriodicReportFiled,
+    ReplyFiled,
+)
+from shared.contracts.http.applications import FinalReportSent, IncidentSent, PeriodicReportSent, ReplySent
+from shared.contracts.pilot import Outcome, PilotState
+from shared.reference.calendar import Calendar, anniversaries, anniversary
+
+
+class OpenRequest(Contract):
+    """What an officer asked of the enterprise; ``answered_at`` closes it."""
+
+    request_id: UUID
+    due: Due
+    answered_at: Instant | None = None
+
+
+def withdraw(pilot: Pilot, now: datetime, calendar: Calendar) -> Told:
+    """The enterprise gives up: before the start the pilot ends, later it winds down. Raises ``Refused`` when it does so already."""
+    if pilot.state is PilotState.PENDING:
+        return tell(pilot, end(pilot, Outcome.WITHDRAWN, now))
+    if not pilot.is_running:
+        raise Refused("pilot_not_running", state=pilot.state)
+    return wind_down(pilot, Outcome.WITHDRAWN, now, calendar)
+
+
+def reply(pilot: Pilot, request: OpenRequest | None, sent: ReplySent, reply_id: UUID, now: datetime) -> ReplyFiled:
+    """An answer to one open request; it counts by ``now``, however late it is read.
+
+    Raises ``NotFound`` for a request that this pilot does not have, ``Refused`` when it was answered or its time is over.
+    """
+    if request is None:
+        raise NotFound("request")
+    if request.answered_at is not None:
+        raise Refused("request_answered", "/answers")
+    if now >= request.due.instant:
+        raise Refused("request_over", "/answers", due=request.due.instant.isoformat())
+    return ReplyFiled(at=now, pilot_id=pilot.pilot_id, reply_id=reply_id, answers=request.request_id, text=sent.text)
+
+
+def incident(pilot: Pilot, sent: IncidentSent, incident_id: UUID, now: datetime) -> IncidentReported:
+    """Something went wrong. It is late after the row's hours, which monitoring judges. Raises ``Refused``."""
+    started = _started(pilot)
+    if sent.known_at > now:
+        raise Refused("incident_in_future", "/known_at", status=422)
+    if sent.known_at < started:
+        raise Refused("incident_before_start", "/known_at", status=422, start=started.isoformat())
+    return IncidentReported(
+        at=now,
+        pilot_id=pilot.pilot_id,
+        incident_id=incident_id,
+        known_at=sent.known_at,
+        kind=sent.kind,
+        description=sent.description,
+    )
+
+
+def is_late(pilot: Pilot, event: IncidentReported) -> bool:
+    return event.at > event.known_at + timedelta(hours=pilot.terms.incident_hours)
+
+
+def periodic_dues(pilot: Pilot) -> tuple[datetime, ...]:
+    """When each periodic report is due, known from the start; none falls due at the end itself. Empty before the start."""
+    if pilot.started_at is None or pilot.end_at is None:
+        return ()
+    return anniversaries(pilot.started_at, pilot.terms.report_every_months, pilot.end_at)
+
+
+def periodic_report(pilot: Pilot, sent: PeriodicReportSent, report_id: UUID, now: datetime) -> PeriodicReportFiled:
+    """The report of one period; late or not is judged by decisions. Raises ``Refused``: no such period, not begun, filed already."""
+    started, dues = _started(pilot), periodic_dues(pilot)
+    if sent.number > len(dues):
+        raise Refused("period_unknown", "/number", status=422, periods=len(dues))
+    if sent.number in pilot.periodic_reports:
+        raise Refused("period_reported", "/number", number=sent.number)
+    begins = anniversary(started, pilot.terms.report_every_months * (sent.number - 1))
+    if now < begins:
+        raise Refused("period_not_begun", "/number", begins=begins.isoformat())
+    return PeriodicReportFiled(
+        at=now, pilot_id=pilot.pilot_id, report_id=report_id, number=sent.number, summary=sent.summary
+    )
+
+
+def final_report(pilot: Pilot, sent: FinalReportSent, report_id: UUID, now: datetime) -> FinalReportFiled:
+    """The report on the whole pilot, once. Raises ``Refused``: not started, ended, filed already, a criterion twice."""
+    _started(pilot)
+    if pilot.final_report is not None:
+        raise Refused("final_report_filed")
+    counts = Counter(criterion.code for criterion in sent.criteria)
+    twice = [index for index, criterion in enumerate(sent.criteria) if counts[criterion.code] > 1]
+    if twice:
+        raise Refused(
+            "criterion_twice", f"/criteria/{twice[-1]}/code", status=422, criterion=sent.criteria[twice[-1]].code
+        )
+    return FinalReportFiled(
+        at=now,
+        pilot_id=pilot.pilot_id,
+        report_id=report_id,
+        results=sent.results,
+        criteria=sent.criteria,
+        rules_in_the_way=sent.rules_in_the_way,
+    )
+
+
+def _started(pilot: Pilot) -> datetime:
+    """When the pilot started. Raises ``Refused`` before the start and after the end."""
+    if pilot.started_at is None or pilot.state is PilotState.ENDED:
+        raise Refused("pilot_not_running", state=pilot.state)
+    return pilot.started_at
