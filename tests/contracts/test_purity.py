@@ -17,7 +17,7 @@ PURE_STDLIB = frozenset({
     "zoneinfo",
 })
 # fmt: on
-PURE_OURS = ("shared.contracts", "shared.reference.rows", "shared.reference.calendar")
+PURE_OURS = ("shared.contracts", "shared.reference.rows", "shared.reference.calendar", "shared.reference.dossier_code")
 NOT_PURE = ("shared.contracts.asyncapi",)
 """Reads the example files: for main alone."""
 
@@ -77,9 +77,9 @@ def _name(node: ast.AST) -> str | None:
 CORES = sorted(ROOT.glob("services/*/core/**/*.py"))
 PURE_HALF = sorted(
     [
-        *ROOT.glob("shared/reference/calendar.py"),
-        *ROOT.glob("shared/reference/rows*/**/*.py"),
-        *ROOT.glob("shared/reference/rows.py"),
+        ROOT / "shared/reference/calendar.py",
+        ROOT / "shared/reference/dossier_code.py",
+        *ROOT.glob("shared/reference/rows/**/*.py"),
     ]
 )
 
