@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from shared.contracts.base import Instant
+from shared.contracts.events.applications import RuleInTheWay
 from shared.contracts.pilot import Cap
 
 SCRIPT = Path(__file__).parent / "script.toml"
@@ -20,10 +21,11 @@ class _Row(BaseModel):
 
 
 class Season(_Row):
-    """``opens``: where the sandbox clock is set; ``stops``: where it stands at the end."""
+    """``opens``: where the sandbox clock is set; ``stops``: where it stands at the end. Every decision cites ``legal_bases``."""
 
     opens: Instant
     stops: Instant
+    legal_bases: tuple[str, ...]
 
 
 class Application(_Row):
@@ -164,12 +166,24 @@ class Replying(_Row):
 
 
 class Reporting(_Row):
-    """Enterprises file their periodic or final report."""
+    """Enterprises file their periodic report."""
 
     at: Instant
-    do: Literal["periodic_report", "final_report"]
+    do: Literal["periodic_report"]
     shows: tuple[str, ...]
     text: str
+
+
+class FinalReporting(_Row):
+    """Enterprises file their final report: ``scores`` for the seven criteria, all with the same ``evidence``."""
+
+    at: Instant
+    do: Literal["final_report"]
+    shows: tuple[str, ...]
+    text: str
+    evidence: str
+    scores: dict[str, int]
+    rule_in_the_way: RuleInTheWay
 
 
 class Reviewing(_Row):
@@ -182,7 +196,7 @@ class Reviewing(_Row):
 
 
 Act = Annotated[
-    Filing | Proposing | Following | Replying | Reporting | Reviewing,
+    Filing | Proposing | Following | Replying | Reporting | FinalReporting | Reviewing,
     Field(discriminator="do"),
 ]
 
