@@ -206,5 +206,10 @@ def server_dsn(host: str, port: int, user: str, password: str, database: str, sc
     return make_conninfo("", host=host, port=port, user=user, password=password, dbname=database, **options)
 
 
+def with_role(dsn: str, user: str, password: str, *, schema: str) -> str:
+    """``dsn`` of another role, whose search path is ``schema`` alone."""
+    return make_conninfo(dsn, user=user, password=password, options=f"-c search_path={schema}")
+
+
 def new_password() -> str:
     return secrets.token_urlsafe(24)

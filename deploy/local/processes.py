@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +53,22 @@ class Identity:
     def alive(self) -> bool:
         return self.process() is not None
 
+    def end(self, grace: float = 20.0, how: signal.Signals = signal.SIGTERM) -> None:
+        """Ask it to stop, wait, then kill it; nothing happens to a process that only has its number."""
+        for signal_sent, seconds in ((how, grace), (signal.SIGKILL, 10.0)):
+            process = self.process()
+            if process is None:
+                return
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal_sent)
+            if wait_until(lambda: not self.alive, seconds):
+                return
+
+
+def inherited() -> dict[str, str]:
+    """The shell's environment without what configures us or the servers: a part is configured by its own lines alone."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("HAUKIEM_", "PG", "KAFKA_"))}
+
 
 @dataclass(frozen=True)
 class Part:
@@ -59,10 +78,14 @@ class Part:
     command: tuple[str, ...]
     log: Path
     cwd: Path
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=inherited)
     before: Callable[[], None] = lambda: None
     """Run before each start: makes folders, writes configuration. May raise :class:`StackError`."""
     ready: Callable[[], bool] = lambda: True
+    live: Callable[[], bool] | None = None
+    """Whether a ready part still makes progress; None where only its end tells."""
+    once: bool = False
+    """Whether it is a step that ends, with exit code 0, rather than a server."""
     address: str = ""
     user: tuple[int, int] | None = None
     """The user and group id to run as, when that is not our own."""
@@ -71,6 +94,12 @@ class Part:
     """Seconds it may take to stop before it is killed."""
     patience: float = 60.0
     """Seconds it may take to become ready."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What it is started with. A process left by a dead supervisor is taken over only when this is the same."""
+        told = json.dumps([self.command, str(self.cwd), sorted(self.env.items())])
+        return hashlib.sha256(told.encode()).hexdigest()
 
 
 class Running:
@@ -122,7 +151,7 @@ def start(part: Part, mark: str = "") -> Running:
             child = subprocess.Popen(
                 part.command,
                 cwd=part.cwd,
-                env={**_inherited(), **part.env, MARK: mark},
+                env={**part.env, MARK: mark},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -194,8 +223,3 @@ def marked(prefix: str) -> list[tuple[str, Identity]]:
         except (psutil.Error, OSError):
             continue
     return found
-
-
-def _inherited() -> dict[str, str]:
-    """What a part takes over from our environment: nothing of ours, so that it is configured by its own lines alone."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("HAUKIEM_", "PG", "KAFKA_"))}

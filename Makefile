@@ -1,0 +1,72 @@
+# Everything a newcomer needs, with Python 3.11+ and make alone. `make` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help env up status logs down clean doctor demo test lint type format bench fuzz
+
+UV_VERSION := 0.11.32
+UV := .haukiem/uv/bin/uv
+BIN := .venv/bin
+STAMP := .venv/.made-from-lock
+PYTEST := $(BIN)/pytest
+# Two processes for each core wait for servers most of the time; more only crowd each other.
+WORKERS ?= auto
+
+help: ## what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env: $(STAMP) ## the Python environment, from the lock file (every other target makes it when needed)
+
+$(STAMP): uv.lock pyproject.toml | $(UV)
+	@echo "Making the Python environment from uv.lock …" >&2
+	@$(UV) sync --frozen --python "$$(deploy/local/find-python)" \
+	  || { echo "The environment could not be made. No network? Disk full (df -h .)? Then mend that and run make again." >&2; exit 1; }
+	@touch $@
+
+$(UV): deploy/local/find-python
+	@echo "Putting uv $(UV_VERSION) into .haukiem/uv …" >&2
+	@python="$$(deploy/local/find-python)"; rm -rf .haukiem/uv; mkdir -p .haukiem; \
+	  { "$$python" -m venv .haukiem/uv && .haukiem/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); } \
+	  || { rm -rf .haukiem/uv; echo "uv could not be installed. No network? Disk full (df -h .)? On Debian and Ubuntu: is python3-venv installed?" >&2; exit 1; }
+
+up: $(STAMP) ## bring everything up in the background (BROKERS=1|3, CLOCK=<instant> for an empty sandbox clock)
+	@$(BIN)/python -m deploy.local up $(if $(BROKERS),--brokers $(BROKERS)) $(if $(CLOCK),--clock "$(CLOCK)")
+
+status: $(STAMP) ## what runs where
+	@$(BIN)/python -m deploy.local status
+
+logs: $(STAMP) ## the end of the logs (PART=applications, FOLLOW=1)
+	@$(BIN)/python -m deploy.local logs $(PART) $(if $(FOLLOW),--follow)
+
+down: $(STAMP) ## stop everything; data stays
+	@$(BIN)/python -m deploy.local down
+
+clean: $(STAMP) ## stop everything and remove all data
+	@$(BIN)/python -m deploy.local clean
+
+doctor: $(STAMP) ## is this machine able to run the stack?
+	@$(BIN)/python -m deploy.local doctor
+
+demo: $(STAMP) ## a whole season of the sandbox on real figures, in a few minutes
+	@$(BIN)/haukiem demo
+
+test: $(STAMP) ## all tests
+	$(PYTEST) -n $(WORKERS) --dist loadgroup
+
+lint: $(STAMP) ## style, format, and the rules of the layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+type: $(STAMP) ## mypy, strict
+	$(BIN)/mypy
+
+format: $(STAMP) ## put the code into its format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(STAMP) ## speed, measured on this machine
+	$(BIN)/python -m tests.bench
+
+fuzz: $(STAMP) ## many more generated requests than make test sends
+	$(PYTEST) -m fuzz tests/edges

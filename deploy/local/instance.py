@@ -1,0 +1,294 @@
+"""One stack on this machine: its folder, ports, secrets and addresses. ``main`` is everyone's; ``demo`` and tests have their own."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from deploy.identity import tokens
+from deploy.identity.people import find
+from deploy.local.errors import StackError, explain_os_error
+from deploy.local.kafka import KafkaCluster, new_cluster_id
+from deploy.local.ports import LOOPBACK, free_port, is_free
+from deploy.local.postgres import DATABASE, PostgresServer, new_password, with_role
+from shared.contracts.access.rule import Role
+
+PROJECT = Path(__file__).parents[2]
+ROOT = PROJECT / ".haukiem"
+SERVICES = ("applications", "monitoring", "decisions")
+MAIN = "main"
+# Below the range of outgoing connections, and away from the ports that PostgreSQL and Kafka usually have.
+MAIN_PORTS = {
+    "applications": 18081, "monitoring": 18082, "decisions": 18083, "identity": 18080, "postgres": 15432,
+    "kafka-1": 19092, "kafka-2": 19093, "kafka-3": 19094,
+    "controller-1": 19192, "controller-2": 19193, "controller-3": 19194,
+    "applications-relay": 18181, "monitoring-relay": 18182, "decisions-relay": 18183,
+}  # fmt: skip
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Settings(BaseModel):
+    """What is remembered of an instance from one start to the next."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    brokers: int
+    """1 or 3; fixed once there is data."""
+    split: bool
+    """Whether each service's relay is a process of its own."""
+    clock: bool
+    """Whether the domain's time is the sandbox clock."""
+    log_level: str
+    cluster_id: str
+    ports: dict[str, int]
+    kafka: str | None = None
+    """Bootstrap servers given from outside; then no broker of ours runs."""
+    issuer: str | None = None
+    """An issuer given from outside; then ours does not run."""
+    postgres: bool = False
+    """Whether PostgreSQL is given from outside (its DSN is among the secrets)."""
+
+
+class Secrets(BaseModel):
+    """Passwords of this instance, made for it alone; kept readable by its owner only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    admin: str
+    services: dict[str, str]
+    external_postgres: str | None = None
+
+
+class Instance:
+    """An instance ``name`` in the folder ``<root>/<name>``; nothing is read or written before it is asked for."""
+
+    def __init__(self, name: str = MAIN, root: Path = ROOT) -> None:
+        self.name = name
+        self.root = root
+        self.folder = root / name
+        self.logs = self.folder / "logs"
+        self.run = self.folder / "run"
+        self.clock_file = self.folder / "clock.json"
+        self.status_file = self.run / "status.json"
+        self.lock_file = self.run / "supervisor.lock"
+        self.prepared_file = self.folder / "prepared"
+        """There once the services had something to write to."""
+        self.key_file = self.folder / "identity" / "key.pem"
+        self._settings_file = self.folder / "instance.json"
+        self._secrets_file = self.folder / "secrets.json"
+
+    @classmethod
+    def current(cls, root: Path = ROOT) -> Self:
+        """The one started last; ``main`` when none was."""
+        try:
+            return cls((root / "current").read_text(encoding="utf-8").strip() or MAIN, root)
+        except FileNotFoundError:
+            return cls(MAIN, root)
+
+    def make_current(self) -> None:
+        write_atomically(self.root / "current", f"{self.name}\n")
+
+    # --- what is remembered
+
+    @property
+    def exists(self) -> bool:
+        return self._settings_file.exists()
+
+    @property
+    def has_data(self) -> bool:
+        """Whether anything was ever kept here: then the number of brokers and the sandbox clock are fixed."""
+        made = (self.folder / "postgres" / "data", self.folder / "kafka", self.prepared_file)
+        return any(path.exists() for path in made)
+
+    @property
+    def settings(self) -> Settings:
+        """Raises :class:`StackError` when the instance was never configured."""
+        return self._read(self._settings_file, Settings)
+
+    @property
+    def secrets(self) -> Secrets:
+        return self._read(self._secrets_file, Secrets)
+
+    def configure(
+        self,
+        *,
+        brokers: int | None = None,
+        split: bool | None = None,
+        clock: bool | None = None,
+        log_level: str | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> Settings:
+        """Settle how the instance runs from now on: what is asked, else what is remembered, else the default.
+
+        Ports of ``main`` are fixed and may be chosen by ``HAUKIEM_PORT_<NAME>``; other instances get free ones and keep them.
+        Raises :class:`StackError` for what cannot be, such as another number of brokers than the data was made for.
+        """
+        known = self.settings if self.exists else None
+        count = brokers or (known.brokers if known else 1)
+        if count not in (1, 3):
+            raise StackError(f"BROKERS={count} is not possible.", "Use 1 or 3.")
+        if known and self.has_data and count != known.brokers:
+            raise StackError(
+                f"The data of {self.name} was made with BROKERS={known.brokers}.",
+                "Empty it with: make clean; then start again.",
+            )
+        settings = Settings(
+            brokers=count,
+            split=split if split is not None else bool(known and known.split),
+            clock=clock if clock is not None else bool(known and known.clock),
+            log_level=log_level or (known.log_level if known else "INFO"),
+            cluster_id=known.cluster_id if known else new_cluster_id(),
+            ports=self._ports(known, environ),
+            kafka=environ.get("HAUKIEM_KAFKA") or None,
+            issuer=environ.get("HAUKIEM_OIDC_ISSUER") or None,
+            postgres=bool(environ.get("HAUKIEM_POSTGRES")),
+        )
+        secrets = self.secrets if self._secrets_file.exists() else None
+        services = dict(secrets.services) if secrets else {}
+        fresh = Secrets(
+            admin=secrets.admin if secrets else new_password(),
+            services={service: services.get(service) or new_password() for service in SERVICES},
+            external_postgres=environ.get("HAUKIEM_POSTGRES") or None,
+        )
+        write_atomically(self._secrets_file, fresh.model_dump_json(indent=1), mode=0o600)
+        write_atomically(self._settings_file, settings.model_dump_json(indent=1))
+        return settings
+
+    def _ports(self, known: Settings | None, environ: Mapping[str, str]) -> dict[str, int]:
+        ports: dict[str, int] = {}
+        for name, default in MAIN_PORTS.items():
+            variable = port_variable(name)
+            if chosen := environ.get(variable):
+                if not chosen.isdigit() or not 0 < int(chosen) < 65_536:
+                    raise StackError(f"{variable}={chosen} is not a TCP port.")
+                ports[name] = int(chosen)
+            elif self.name == MAIN:
+                ports[name] = default
+            elif known and name in known.ports:
+                ports[name] = known.ports[name]
+            else:
+                ports[name] = free_port(set(ports.values()) | set(MAIN_PORTS.values()))
+        return ports
+
+    def _read(self, path: Path, model: type[M]) -> M:
+        try:
+            return model.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            raise StackError(f"There is no stack {self.name} in {self.root}.", "Start it with: make up") from None
+        except ValidationError as error:
+            raise StackError(
+                f"{path} cannot be read: {error.errors()[0]['msg']}", "Empty the stack with: make clean"
+            ) from error
+
+    # --- addresses
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        return self.settings.kafka or self.kafka.bootstrap
+
+    @property
+    def issuer(self) -> str:
+        settings = self.settings
+        return settings.issuer or f"http://{LOOPBACK}:{settings.ports['identity']}"
+
+    @property
+    def admin_dsn(self) -> str:
+        """The DSN of PostgreSQL's administrator, in the database of the services."""
+        secrets = self.secrets
+        return secrets.external_postgres or self.postgres.dsn()
+
+    def postgres_dsn(self, service: str) -> str:
+        """The DSN of a service's own role, whose search path is its own schema."""
+        secrets = self.secrets
+        password = secrets.services[service]
+        if secrets.external_postgres:
+            return with_role(secrets.external_postgres, service, password, schema=service)
+        return self.postgres.dsn(service, password, DATABASE, schema=service)
+
+    def url(self, service: str) -> str:
+        """The address of a service's API."""
+        return f"http://{LOOPBACK}:{self.settings.ports[service]}"
+
+    @property
+    def urls(self) -> dict[str, str]:
+        return {service: self.url(service) for service in SERVICES}
+
+    # --- the embedded parts
+
+    @property
+    def postgres(self) -> PostgresServer:
+        return PostgresServer(
+            self.folder / "postgres", self.settings.ports["postgres"], self.secrets.admin, self.logs / "postgres.log"
+        )
+
+    @property
+    def kafka(self) -> KafkaCluster:
+        settings = self.settings
+        nodes = range(1, settings.brokers + 1)
+        return KafkaCluster(
+            self.folder / "kafka",
+            settings.cluster_id,
+            tuple(settings.ports[f"kafka-{node}"] for node in nodes),
+            tuple(settings.ports[f"controller-{node}"] for node in nodes),
+            self.logs,
+        )
+
+    # --- signing in
+
+    def mint(
+        self,
+        role: Role,
+        sub: str | None = None,
+        *,
+        org: str | None = None,
+        authority: str | None = None,
+        name: str | None = None,
+        lifetime: timedelta = tokens.LIFETIME,
+    ) -> str:
+        """An access token of the development issuer, made without asking it (the same key). Raises :class:`StackError` when the
+        issuer is given from outside."""
+        if self.settings.issuer:
+            raise StackError(f"Tokens come from {self.settings.issuer}, which was given from outside.")
+        person = find(role, sub, org=org, authority=authority, name=name)
+        return tokens.mint(tokens.load_key(self.key_file), self.issuer, person, lifetime=lifetime)
+
+
+def port_variable(name: str) -> str:
+    """The environment variable that chooses a port of ``main``."""
+    return f"HAUKIEM_PORT_{name.upper().replace('-', '_')}"
+
+
+def taken_ports(instance: Instance, names: list[str]) -> list[tuple[str, int]]:
+    """Those of the named ports that somebody else holds."""
+    ports = instance.settings.ports
+    return [(name, ports[name]) for name in names if not is_free(ports[name])]
+
+
+def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """By another file and a rename. Raises :class:`StackError` when the disk does not take it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        fresh.rename(path)
+    except OSError as error:
+        raise explain_os_error(error, f"writing {path}") from error
+
+
+def read_json(path: Path) -> dict[str, object] | None:
+    """The object in a file, or None when there is none or it is not whole."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

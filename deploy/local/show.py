@@ -1,0 +1,98 @@
+"""What the person at the keyboard sees: tables of what runs where, how to sign in, and what the doctor found."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from deploy.identity.people import PEOPLE
+from deploy.local.clockfile import read_clock
+from deploy.local.doctor import Finding, Verdict
+from deploy.local.instance import Instance
+from deploy.local.status import PartState, Status
+
+_COLOURS = {
+    PartState.READY: "green",
+    PartState.DONE: "green",
+    PartState.RESTARTING: "red",
+    PartState.STOPPED: "dim",
+    Verdict.OK: "green",
+    Verdict.NOTE: "yellow",
+    Verdict.BAD: "red",
+}
+
+
+def console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+def status_table(instance: Instance, status: Status) -> Table:
+    """One row for each part, and for each server that was given from outside."""
+    title = f"Hậu Kiểm · {instance.name} · {status.state}"
+    if not status.supervised and status.state in ("up", "starting"):
+        title = f"Hậu Kiểm · {instance.name} · its supervisor died; make up takes over what still runs"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in ("part", "state", "address", "pid", "restarts", "started"):
+        table.add_column(column, overflow="fold")
+    for part in status.parts:
+        colour = _COLOURS.get(part.state, "yellow")
+        since = f"{part.since.astimezone():%H:%M:%S}" if part.since else ""
+        table.add_row(
+            part.name, f"[{colour}]{part.state}[/]", part.address, str(part.pid or ""), str(part.restarts or ""), since
+        )
+    for name, address in _outside(instance).items():
+        table.add_row(name, "given", address, "", "", "")
+    return table
+
+
+def notices(instance: Instance, status: Status) -> list[str]:
+    """What is worth saying beside the table: troubles of the parts, and where the sandbox clock stands."""
+    said = [f"{part.name}: {part.said}" for part in status.parts if part.said]
+    if status.message:
+        said.append(status.message)
+    if instance.settings.clock:
+        said.append(f"The sandbox clock stands at {read_clock(instance.clock_file).isoformat()} (haukiem clock show).")
+    return said
+
+
+def people_table(instance: Instance) -> Table:
+    """How to sign in: the people of the development issuer."""
+    table = Table(title="How to sign in", title_justify="left", title_style="bold")
+    for column in ("role", "who", "of", "token"):
+        table.add_column(column, overflow="fold")
+    for person in PEOPLE:
+        table.add_row(
+            person.role.value,
+            f"{person.name} ({person.sub})",
+            person.authority or person.org or "",
+            f"haukiem token {person.role.value} --sub {person.sub}",
+        )
+    return table
+
+
+def findings_table(findings: list[Finding]) -> Table:
+    table = Table(title="Hậu Kiểm · doctor", title_justify="left", title_style="bold")
+    for column in ("what", "state", "found", "how to mend"):
+        table.add_column(column, overflow="fold")
+    for finding in findings:
+        colour = _COLOURS[finding.verdict]
+        table.add_row(finding.what, f"[{colour}]{finding.verdict}[/]", finding.state, finding.mend)
+    return table
+
+
+def show_stack(instance: Instance, status: Status, *, people: bool = True) -> None:
+    """The whole picture, as ``up`` and ``status`` print it."""
+    out = console()
+    out.print(status_table(instance, status))
+    for line in notices(instance, status):
+        out.print(line, markup=False)
+    if people and not instance.settings.issuer:
+        out.print(people_table(instance))
+    out.print(f"Data and logs: {instance.folder}", markup=False)
+
+
+def _outside(instance: Instance) -> dict[str, str]:
+    settings = instance.settings
+    given = {"kafka": settings.kafka, "identity": settings.issuer}
+    shown = {name: address for name, address in given.items() if address}
+    return {**shown, **({"postgres": "HAUKIEM_POSTGRES"} if settings.postgres else {})}

@@ -1,0 +1,111 @@
+"""The topics of the registry, made in a cluster, or checked where they exist."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, for_code
+
+from deploy.local.errors import StackError
+from shared.contracts.topics import TOPICS
+
+_TOPIC_ALREADY_EXISTS = 36
+# A broker right after its start may not have taken part in the cluster yet: not controller, not enough replicas, timed out.
+_LATER = frozenset({7, 38, 41})
+_TRY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A topic as it should be. ``retention_ms`` is -1 for ever."""
+
+    name: str
+    partitions: int
+    retention_ms: int
+
+
+def registry() -> tuple[Wanted, ...]:
+    """Each topic of the contracts and its dead-letter topic, which holds few records, so that one partition will do."""
+    wanted = []
+    for topic in TOPICS:
+        retention = -1 if topic.retention_ms is None else topic.retention_ms
+        wanted += [Wanted(topic.name, topic.partitions, retention), Wanted(topic.dead, 1, retention)]
+    return tuple(wanted)
+
+
+async def ensure_topics(bootstrap: str, wanted: Iterable[Wanted]) -> list[str]:
+    """Make those of ``wanted`` that do not exist, three times replicated where there are three brokers; returns their names.
+
+    Raises :class:`StackError` when one exists otherwise than it should be, or the cluster does not make it.
+    """
+    asked = list(wanted)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=20_000)
+    try:
+        await admin.start()
+        there = set(await admin.list_topics())
+        brokers = len((await admin.describe_cluster())["brokers"])
+        absent = [topic for topic in asked if topic.name not in there]
+        if absent:
+            await _create(admin, absent, replication=min(3, brokers))
+        await _check(admin, [topic for topic in asked if topic.name in there])
+    except (KafkaError, OSError) as error:
+        raise StackError(f"Kafka at {bootstrap} did not make the topics: {error}") from error
+    finally:
+        await admin.close()
+    return [topic.name for topic in absent]
+
+
+async def _create(admin: AIOKafkaAdminClient, absent: list[Wanted], *, replication: int) -> None:
+    configs = {"cleanup.policy": "delete", "min.insync.replicas": str(max(1, replication - 1))}
+    pending = {
+        topic.name: NewTopic(
+            topic.name,
+            topic.partitions,
+            replication,
+            topic_configs={**configs, "retention.ms": str(topic.retention_ms), "retention.bytes": "-1"},
+        )
+        for topic in absent
+    }
+    async with asyncio.timeout(_TRY_SECONDS):
+        while pending:
+            answer = await admin.create_topics(list(pending.values()))
+            for name, code, *_ in answer.topic_errors:
+                if code in (0, _TOPIC_ALREADY_EXISTS):
+                    del pending[name]
+                elif code not in _LATER:
+                    raise StackError(f"Kafka refused to make the topic {name}: {for_code(code).__name__}")
+            if pending:
+                await asyncio.sleep(0.2)
+
+
+async def _check(admin: AIOKafkaAdminClient, existing: list[Wanted]) -> None:
+    if not existing:
+        return
+    names = [topic.name for topic in existing]
+    partitions = {found["topic"]: len(found["partitions"]) for found in await admin.describe_topics(names)}
+    retention = await _retention(admin, names)
+    for topic in existing:
+        for what, found, should in (
+            ("partitions", partitions[topic.name], topic.partitions),
+            ("retention.ms", retention[topic.name], topic.retention_ms),
+        ):
+            if found != should:
+                raise StackError(
+                    f"The topic {topic.name} has {what} {found}, but the registry says {should}.",
+                    "Empty the stack (make clean), or give the topic a new version.",
+                )
+
+
+async def _retention(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, {"retention.ms": ""}) for name in names]
+    found: dict[str, int] = {}
+    for answer in await admin.describe_configs(resources):
+        for code, message, _, name, entries in answer.resources:
+            if code:
+                raise StackError(f"Kafka does not describe the topic {name}: {message or for_code(code).__name__}")
+            found[name] = int(next(entry[1] for entry in entries if entry[0] == "retention.ms"))
+    return found
