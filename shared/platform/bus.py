@@ -13,6 +13,7 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
@@ -31,7 +32,7 @@ from shared.platform.metrics import Metrics
 from shared.platform.outcomes import AtLimit, Handler, Handlers, Outcome, Outcomes, Policy
 from shared.platform.waiting import backoff, wait_for_any
 
-__all__ = ["Consumer", "Handler", "Handlers", "Policy"]
+__all__ = ["Consumer", "Handler", "Handlers", "Policy", "Progress"]
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,16 @@ STUCK_SECONDS = 30.0
 """A consumer that has records to read and whose position stands still this long is not alive."""
 _HAND_BACK_SECONDS = 60.0
 """A record that cannot be settled for this long is read again later, well before Kafka's ``max.poll.interval`` (300 s)."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """``consumed`` only rises; ``lag``, ``parked`` and ``poison`` are zero when all is quiet."""
+
+    consumed: int
+    lag: int
+    parked: int = 0
+    poison: int = 0
 
 
 class _Lost(Exception):
@@ -118,6 +129,20 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             if lag > 0 and still > STUCK_SECONDS and place in self._next and place not in self._waiting:
                 return f"{place.topic}[{place.partition}] has {lag} records to read and stands still for {still:.0f} s"
         return None
+
+    async def progress(self) -> Progress:
+        """How far all workers of this consumer have come together, asked of Kafka and the database now. Raises ``Transient``."""
+        ends = await self._kafka.end_offsets(self.topics)
+        async with self._db.tx() as tx:
+            known = await inbox.positions(tx, self.name)
+            counts = await inbox.counts(tx, self.name)
+        behind = {place: end - known.get(place, ("", 0))[1] for place, end in ends.items()}
+        return Progress(
+            consumed=sum(offset for _, offset in known.values()),
+            lag=sum(max(0, lag) for lag in behind.values()),
+            parked=sum(number for (_, state), (number, _) in counts.items() if state == "parked"),
+            poison=sum(number for (_, state), (number, _) in counts.items() if state == "poison"),
+        )
 
     def _broker(self) -> KafkaBroker:
         broker = KafkaBroker(

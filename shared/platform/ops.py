@@ -2,29 +2,177 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal, Protocol
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel
 
-from shared.platform.bus import Consumer
+from shared.contracts.errors import NotFound
+from shared.platform import inbox, relay
+from shared.platform.access import Granted
+from shared.platform.bus import Progress
 from shared.platform.clock import Clock
-from shared.platform.db import Database
-from shared.platform.kafka import Kafka
+from shared.platform.db import Database, Tx
+from shared.platform.http import router as guarded_router
 from shared.platform.outbox import Outbox
+from shared.platform.sweep import swept_until
 
 Extra = Callable[[], Awaitable[Mapping[str, Any]]]
+
+_ID = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+class Consumes(Protocol):
+    """A consumer of any kind that can say how far it has come."""
+
+    async def progress(self) -> Progress: ...
+
+
+class ServiceProgress(BaseModel):
+    """How far a service has come. It is quiet when ``swept_until >= now``, ``outbox_unsent``, ``lag``, ``parked`` and ``poison`` are 0,
+    and ``consumed`` and ``outbox_last_id`` stand still."""
+
+    service: str
+    now: datetime
+    swept_until: datetime | None
+    next_due: datetime | None
+    consumed: int
+    outbox_last_id: int
+    outbox_unsent: int
+    lag: int
+    parked: int
+    poison: int
+    extra: dict[str, Any]
+
+
+class DeadLetter(BaseModel):
+    """A record that a consumer set aside."""
+
+    id: int
+    consumer: str
+    state: str
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    reason: str
+    set_aside_at: datetime
+    attempts: int
+    resent_by: str | None
+    resent_at: datetime | None
+    done_at: datetime | None
+
+
+class DeadLetterContent(DeadLetter):
+    """The same with what it says; bytes that are no text are shown with replacement characters."""
+
+    headers: list[tuple[str, str]]
+    value: str | None
+
+
+class DeadLetters(BaseModel):
+    items: list[DeadLetter]
+
+
+class Resent(BaseModel):
+    id: int
+    state: Literal["parked"] = "parked"
+
+
+class Republished(BaseModel):
+    rows: int
 
 
 def router(
     service: str,
     db: Database,
     clock: Clock,
-    kafka: Kafka,
     outbox: Outbox,
-    consumer: Consumer,
+    consumers: Sequence[Consumes],
     *,
     extra: Extra | None = None,
 ) -> APIRouter:
-    """The routes ``ops.progress``, ``ops.dead.list``, ``ops.dead.show``, ``ops.dead.resend`` and ``ops.republish``."""
-    raise NotImplementedError
+    """The routes ``ops.progress``, ``ops.dead.list``, ``ops.dead.show``, ``ops.dead.resend`` and ``ops.republish``.
+
+    ``extra`` gives figures of the service's own for ``ops.progress``.
+    """
+    routes = guarded_router("/ops", tags=["ops"])
+
+    @routes.get("/progress", name="ops.progress", summary="How far this service has come")
+    async def progress() -> ServiceProgress:
+        each = [await consumer.progress() for consumer in consumers]
+        more = dict(await extra()) if extra else {}
+        now = clock.now()
+        async with db.tx() as tx:
+            figures = await _figures(tx)
+            swept = await swept_until(tx)
+        return ServiceProgress(
+            service=service,
+            now=now,
+            swept_until=swept,
+            consumed=sum(one.consumed for one in each),
+            lag=sum(one.lag for one in each),
+            parked=sum(one.parked for one in each),
+            poison=sum(one.poison for one in each),
+            extra=more,
+            **figures,
+        )
+
+    @routes.get("/dead", name="ops.dead.list", summary="Records set aside, oldest first")
+    async def dead_list(
+        state: Literal["parked", "poison", "dead", "done"] | None = None,
+        after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> DeadLetters:
+        states = [state] if state else ["poison", "dead"]
+        async with db.tx() as tx:
+            cursor = await tx.execute(
+                "select * from set_aside where state = any(%s) and id > %s order by id limit %s", (states, after, limit)
+            )
+            return DeadLetters(items=[DeadLetter.model_validate(_shown(row)) for row in await cursor.fetchall()])
+
+    @routes.get("/dead/{row_id}", name="ops.dead.show", summary="One record set aside, with its content")
+    async def dead_show(row_id: _ID) -> DeadLetterContent:
+        async with db.tx() as tx:
+            row = await (await tx.execute("select * from set_aside where id = %s", (row_id,))).fetchone()
+        if row is None:
+            raise NotFound("dead letter")
+        return DeadLetterContent.model_validate(_shown(row))
+
+    @routes.post(
+        "/dead/{row_id}/resend", name="ops.dead.resend", status_code=202, summary="Hand a record to its consumer again"
+    )
+    async def dead_resend(row_id: _ID, grant: Granted) -> Resent:
+        async with db.tx() as tx:
+            await inbox.resend(tx, row_id, by=grant.caller.sub)
+        return Resent(id=row_id)
+
+    @routes.post("/republish", name="ops.republish", status_code=202, summary="Publish the retained events again")
+    async def republish(from_id: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0) -> Republished:
+        async with db.tx() as tx:
+            rows = await relay.republish(tx, from_id=from_id)
+            tx.after_commit.append(outbox.wake.set)
+        return Republished(rows=rows)
+
+    return routes
+
+
+async def _figures(tx: Tx) -> dict[str, Any]:
+    cursor = await tx.execute(
+        """
+        select (select min(due) from deadline where fired_at is null) as next_due,
+               (select coalesce(max(id), 0) from outbox) as outbox_last_id,
+               (select count(*) from outbox where sent_at is null) as outbox_unsent
+        """
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return row
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    headers = [(name, value.decode(errors="replace")) for name, value in inbox.unpacked(row["headers"])]
+    value = None if row["value"] is None else bytes(row["value"]).decode(errors="replace")
+    return {**row, "key": bytes(row["key"]).decode(errors="replace"), "headers": headers, "value": value}

@@ -9,6 +9,7 @@ TABLE: dict[str, Rule] = {
     "health.ready": rule(Ownership.PUBLIC),
     "metrics": rule(Ownership.PUBLIC),
     "asyncapi": rule(Ownership.PUBLIC),
+    "openapi": rule(Ownership.PUBLIC),
     "ops.progress": rule(Ownership.ANY, Role.OPS),
     "ops.dead.list": rule(Ownership.ANY, Role.OPS, Role.AUDITOR),
     "ops.dead.show": rule(Ownership.ANY, Role.OPS, Role.AUDITOR),

@@ -28,4 +28,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "body_too_large": ("Nội dung lớn hơn {limit} byte.", "The body is larger than {limit} bytes."),
     "unsupported_media_type": ("Không nhận kiểu nội dung {given}.", "The content type {given} is not accepted."),
+    "dead_letter_not_dead": (
+        "Bản ghi này đang ở trạng thái {state}, chỉ gửi lại được bản ghi poison hoặc dead.",
+        "This record is {state}; only one that is poison or dead can be sent again.",
+    ),
 }
