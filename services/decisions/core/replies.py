@@ -1,0 +1,97 @@
+"""The enterprise answers, or does not: to a proposal before it is issued, to a supplement request. An answer counts by its own time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from services.decisions.core.change import Change, Step
+from services.decisions.core.clocks import case_clock, end_of_window
+from services.decisions.core.model import Book, Proposal, ProposalState
+from shared.contracts.events.applications import ReplyFiled
+from shared.contracts.rules import Pause
+from shared.reference.calendar import Calendar
+
+
+def filed(book: Book, event: ReplyFiled, calendar: Calendar) -> Step:
+    """A reply. One that came too late stays a fact of the file and stops nothing."""
+    change = Change(book, event.at, calendar)
+    proposal = book.proposals.get(event.answers)
+    if proposal is not None:
+        _to_proposal(change, proposal, event)
+    _to_supplement(change, event)
+    return change.done()
+
+
+def in_time(book: Book, event: ReplyFiled) -> bool:
+    """Whether a reply was made before its due instant, however late it arrived."""
+    proposal = book.proposals.get(event.answers)
+    if proposal is not None and proposal.asked is not None:
+        return event.at < proposal.asked.reply_by.instant
+    supplement = book.case.supplement if book.case is not None else None
+    return supplement is not None and supplement.request_id == event.answers and event.at < supplement.due.instant
+
+
+def _to_proposal(change: Change, proposal: Proposal, event: ReplyFiled) -> None:
+    if proposal.asked is None or event.at >= proposal.asked.reply_by.instant or proposal.reply_id is not None:
+        return
+    heard = replace(proposal, reply_id=event.reply_id, reply_over=True)
+    match proposal.state:
+        case ProposalState.AWAITING_REPLY:
+            change.propose(heard)
+            change.release(proposal.proposal_id, event.at, Pause.REPLY)
+        case ProposalState.AWAITING_SECOND:
+            # It had gone on as if nobody had replied: the proposer must read the reply first.
+            change.propose(heard)
+            for one in (heard, *(change.book.proposals[other] for other in heard.together)):
+                change.move(one, ProposalState.RETURNED, closed_reason="reply_in_time_arrived")
+        case ProposalState.ISSUED:
+            _reopen_unheard(change, proposal)
+        case _:
+            change.propose(heard)
+
+
+def _reopen_unheard(change: Change, proposal: Proposal) -> None:
+    """The decision stands, and so does its effect; that a reply in time was not heard is a matter for an officer, with a clock of its own."""
+    if change.book.pilot.ended:
+        return
+    for item_id in proposal.content.items:
+        item = change.book.items[item_id]
+        change.open_item(
+            item.kind,
+            item.subject,
+            subject_id=item.subject_id,
+            severity=item.severity,
+            clock=None if item.severity is None else case_clock(item.severity),
+            authority=item.authority,
+        )
+
+
+def _to_supplement(change: Change, event: ReplyFiled) -> None:
+    case = change.book.case
+    supplement = case.supplement if case is not None else None
+    if supplement is None or supplement.request_id != event.answers or event.at >= supplement.due.instant:
+        return
+    change.case(supplement=replace(supplement, answered_at=event.at, over=True))
+    change.release(supplement.request_id, event.at, Pause.SUPPLEMENT)
+
+
+def reply_due(book: Book, proposal_id: UUID, now: datetime, calendar: Calendar) -> Step:
+    """The reply window is over: the proposal may be submitted on without a reply, and the clocks run again."""
+    change = Change(book, now, calendar)
+    proposal = book.proposals.get(proposal_id)
+    if proposal is not None and proposal.state is ProposalState.AWAITING_REPLY and proposal.asked is not None:
+        change.propose(replace(proposal, reply_over=True))
+        change.release(proposal_id, end_of_window(proposal.asked.reply_by), Pause.REPLY)
+    return change.done()
+
+
+def supplement_due(book: Book, request_id: UUID, now: datetime, calendar: Calendar) -> Step:
+    """The supplement did not come: the clocks run again."""
+    change = Change(book, now, calendar)
+    supplement = book.case.supplement if book.case is not None else None
+    if supplement is not None and supplement.request_id == request_id and not supplement.over:
+        change.case(supplement=replace(supplement, over=True))
+        change.release(request_id, end_of_window(supplement.due), Pause.SUPPLEMENT)
+    return change.done()
