@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -90,10 +90,20 @@ async def test_patience_ends_with_the_name_of_the_service() -> None:
 
 
 async def test_a_call_that_must_not_be_repeated_is_sent_again_only_when_it_never_arrived() -> None:
-    one, seen = client(httpx.ConnectError("refused"), says(200, {"resent": True}))
-    assert await one.ops["decisions"].resend(uuid4()) == {"resent": True}
-    assert len(seen) == 2
+    one, seen = client(httpx.ConnectError("refused"), says(202, {"id": 7, "state": "parked"}))
+    await one.ops["decisions"].resend(7)
+    assert [request.url.path for request in seen] == ["/ops/dead/7/resend"] * 2
     other, tried = client(httpx.ReadError("reset"))
     with pytest.raises(Unreachable):
-        await other.ops["decisions"].resend(uuid4())
+        await other.ops["decisions"].resend(7)
     assert len(tried) == 1
+
+
+async def test_dead_letters_are_read_page_after_page() -> None:
+    letter = {
+        "id": 3, "consumer": "decisions", "state": "poison", "topic": "t", "partition": 0, "offset": 1, "key": "k",
+        "reason": "r", "set_aside_at": "2026-07-19T16:00:00Z", "attempts": 1,
+    }  # fmt: skip
+    one, seen = client(says(200, {"items": [letter]}), says(200, {"items": []}))
+    assert [found.id for found in await one.ops["decisions"].dead()] == [3]
+    assert [request.url.params["after"] for request in seen] == ["0", "3"]
