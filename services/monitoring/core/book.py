@@ -1,0 +1,151 @@
+"""A pilot's book: all that the engine must remember of it to judge the next report. Values, never changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID, uuid5
+
+from services.monitoring.core.instants import Day, Instant
+from services.monitoring.core.meters import Counter, Gauge, Point, Sum
+from shared.contracts.base import Event
+from shared.contracts.errors import Problem
+from shared.contracts.events.monitoring import RecordRef
+from shared.contracts.pilot import Severity, Window
+
+Identity = tuple[str, int, int]
+"""Source, sequence, part: what makes a record of a pilot count once."""
+UsageKey = tuple[str, Window, Day | None]
+"""Metric, window, and the day of a day window."""
+
+SEQUENCE_WINDOW = 10_000
+"""How far behind the highest sequence of its source a late one may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value as it was reported: the instant in microseconds, the value scaled."""
+
+    metric: str
+    at: Instant
+    value: int
+    reset: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One record, well-formed. ``sha256`` is the hash of its value bytes."""
+
+    source: str
+    sequence: int
+    part: int
+    parts: int
+    corrects: int | None
+    samples: tuple[Sample, ...]
+    sha256: str
+
+    @property
+    def identity(self) -> Identity:
+        return (self.source, self.sequence, self.part)
+
+    @property
+    def ref(self) -> RecordRef:
+        return RecordRef(source=self.source, sequence=self.sequence, part=self.part, sha256=self.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """``sequence`` and ``part`` are the highest taken. ``served`` are the starts of the unjudged periods in which a sample of the source
+    lies; ``metrics`` the same for each of its metrics marked ``reported``."""
+
+    sequence: int = 0
+    part: int = 0
+    served: frozenset[Instant] = frozenset()
+    metrics: Mapping[str, frozenset[Instant]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a finding's key stands: ``n`` openings so far, and whether the last is open. ``streak`` counts evaluations of a threshold above
+    its limit. ``misses``, ``period`` (its start) and ``due`` are those of the last silence."""
+
+    n: int = 0
+    open: bool = False
+    severity: Severity = Severity.INFO
+    opened: Instant = 0
+    measured: bool = False
+    streak: int = 0
+    misses: int = 0
+    period: Instant = 0
+    due: Instant = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The values of a metric that a threshold reads, by instant, complete from ``since`` on (None: from the beginning)."""
+
+    points: tuple[Point, ...] = ()
+    since: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """``silence_from`` is the start of the next period to judge. ``amended`` is the effective instant of the newest envelope that was
+    taken in. ``open_days`` have samples under a day cap and are not closed. ``alarms`` are due instants by kind. ``unrolled`` usage has
+    changed since it was last told. A ``finished`` book takes no more reports."""
+
+    change: int = 0
+    sums: Mapping[str, Sum] = field(default_factory=dict)
+    counters: Mapping[str, Counter] = field(default_factory=dict)
+    gauges: Mapping[str, Gauge] = field(default_factory=dict)
+    spans: Mapping[str, Span] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    silence_from: Instant | None = None
+    amended: Instant | None = None
+    open_days: frozenset[Day] = frozenset()
+    alarms: Mapping[str, Instant] = field(default_factory=dict)
+    unrolled: frozenset[UsageKey] = frozenset()
+    finished: bool = False
+
+    def next_due(self) -> Instant | None:
+        """The earliest instant at which something of this pilot falls due without a report."""
+        return min(self.alarms.values(), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event, and the index of the report that led to it (None: a fact or a clock did)."""
+
+    event: Event
+    report: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a report: ``accepted``, ``duplicate`` (it counted before) or ``rejected`` with every error located."""
+
+    outcome: str
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A book after something happened, and what is to be written beside it. ``gains`` move the rollup by (metric, day); ``points`` are
+    the values of threshold windows that are new or changed."""
+
+    book: Book
+    told: tuple[Told, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    gains: Mapping[tuple[str, Day], int] = field(default_factory=dict)
+    points: Mapping[tuple[str, Instant], Point] = field(default_factory=dict)
+
+
+def finding_id(pilot_id: UUID, key: str, n: int) -> UUID:
+    """The id of the ``n``-th opening (from 1) of the finding ``key`` (``rule/subject``) of a pilot."""
+    return uuid5(pilot_id, f"{key}/{n}")
+
+
+def measure_id(finding: UUID, n: int = 1) -> UUID:
+    """The id of the ``n``-th interim measure on a finding; one opening takes one."""
+    return uuid5(finding, f"measure/{n}")
