@@ -253,7 +253,7 @@ def _caps(rules: FrozenRules, content: Content, complete: bool) -> Iterator[Flaw
         elif cap.window not in WINDOWS_OF[metric.kind]:
             yield Flaw("cap_window_unfit", f"/caps/{n}/window", params={"metric": cap.metric, "window": cap.window})
         if subjects.index(cap.subject) != n:
-            yield Flaw("cap_twice", f"/caps/{n}", params={"cap": cap.subject})
+            yield Flaw("cap_changed_twice", f"/caps/{n}", params={"cap": cap.subject})
 
 
 def _remedy(content: Content, complete: bool) -> Iterator[Flaw]:

@@ -118,7 +118,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Chỉ số {metric} không đo theo khung {window}.",
         "The metric {metric} is not limited by the window {window}.",
     ),
-    "cap_twice": ("Giới hạn {cap} được nêu hai lần.", "The cap {cap} is named twice."),
+    "cap_changed_twice": ("Giới hạn {cap} được nêu hai lần.", "The cap {cap} is named twice."),
     "remedy_required": (
         "Quyết định loại {kind} phải nêu việc cần khắc phục.",
         "A decision of the kind {kind} says what is to be remedied.",
