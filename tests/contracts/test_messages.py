@@ -20,7 +20,7 @@ SOURCES = sorted(
     for path in (ROOT / part).rglob("*.py")
     if "messages" not in path.relative_to(ROOT).parts
 )
-RAISERS = frozenset({"Refused", "problem"})
+RAISERS = frozenset({"Refused", "problem", "Flaw"})
 OWN_PARAMETERS = frozenset({"status", "problems", "pointer", "legal_basis"})
 """Of the raisers themselves; every other keyword fills the text."""
 
@@ -39,10 +39,21 @@ class Raised:
 def raised_in(source: str, where: str) -> Iterator[Raised]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and _called(node) in RAISERS and node.args:
-            names = [keyword.arg for keyword in node.keywords]
-            given = None if None in names else frozenset(str(name) for name in names) - OWN_PARAMETERS
             for code in _literals(node.args[0]):
-                yield Raised(f"{where}:{node.lineno}", code, given)
+                yield Raised(f"{where}:{node.lineno}", code, _given(node.keywords))
+
+
+def _given(keywords: list[ast.keyword]) -> frozenset[str] | None:
+    """The names of the parameters: keywords, or the keys of the mapping ``params``."""
+    names: set[str] = set()
+    for keyword in keywords:
+        if keyword.arg == "params" and isinstance(keyword.value, ast.Dict):
+            names |= {str(key.value) for key in keyword.value.keys if isinstance(key, ast.Constant)}
+        elif keyword.arg is None or keyword.arg == "params":
+            return None
+        else:
+            names.add(keyword.arg)
+    return frozenset(names - OWN_PARAMETERS)
 
 
 def _called(node: ast.Call) -> str:
@@ -104,6 +115,7 @@ def test_no_text_is_left_over() -> None:
         ("raise Refused('no_such_code')", "has no texts"),
         ("problem('invalid_field', '/x', field='x')", "is given ['field'], its texts ask for ['field', 'why']"),
         ("errors.problem('not_found', what='x', whom='y')", "is given ['what', 'whom']"),
+        ("Flaw('not_found', '/x', params={'where': 1})", "is given ['where'], its texts ask for ['what']"),
         ("Refused('not_found' if a else 'no_such_code', what='x')", "has no texts"),
     ],
 )
