@@ -44,7 +44,7 @@ def unfinished(progress: Progress, now: datetime) -> str | None:
         "records to read": progress.lag,
         "parked records": progress.parked,
         "poisoned records": progress.poison,
-        "accepted reports not read": progress.pending,
+        "accepted reports not read": int(progress.extra.get("pending", 0)),
     }
     said = ", ".join(f"{count} {what}" for what, count in left.items() if count)
     return f"it has {said}" if said else None

@@ -111,6 +111,10 @@ def season_rows() -> dict[str, list[dict[str, str]]]:
     return shows
 
 
+def read_script() -> dict[str, Any]:
+    return tomllib.loads(SCRIPT.read_text(encoding="utf-8"))
+
+
 def half_up(value: Decimal) -> int:
     whole = int(value)
     return whole + 1 if value - whole >= Decimal("0.5") else whole
@@ -259,7 +263,7 @@ def season_of(
 
 def season(stop: datetime | None = None, *, with_acts: bool = True) -> Outcome:
     """The whole season until ``stop`` (its own stop when None). Without acts, only Jersey Boys' adjustment takes place."""
-    script = tomllib.loads(SCRIPT.read_text(encoding="utf-8"))
+    script = read_script()
     if not with_acts:
         script["act"] = [act for act in script["act"] if str(act.get("as", act.get("proposal"))) == "jersey-adjust"]
     until = stop or script["season"]["stops"]

@@ -121,7 +121,10 @@ async def test_a_service_that_is_away_is_named_too() -> None:
 def test_anything_left_to_do_is_not_quiet(field_name: str, said: str) -> None:
     quiet = Progress(service="monitoring", now=T0, swept_until=T0)
     assert unfinished(quiet, T0) is None
-    assert unfinished(quiet.model_copy(update={field_name: {"pending": 1} if field_name == "extra" else 1}), T0) == f"it has {said}"
+    assert (
+        unfinished(quiet.model_copy(update={field_name: {"pending": 1} if field_name == "extra" else 1}), T0)
+        == f"it has {said}"
+    )
 
 
 def test_a_sweep_or_a_clock_that_is_behind_is_not_quiet() -> None:

@@ -1,0 +1,86 @@
+"""The sandbox clock: show it, set it on an empty stack, move it forward to what is due."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from deploy.cli.session import AsJson, InstanceName, addresses, instance_named, out, print_json, run
+from deploy.cli.stack import instant
+from deploy.demo.forward import forward as move_forward
+from deploy.local import clockfile
+from deploy.local.instance import MAIN, Instance
+from shared.client import Client, Patience
+from shared.contracts.access.rule import Role
+from shared.reference.calendar import VIETNAM
+
+app = typer.Typer(help="The sandbox clock of the local stack.", no_args_is_help=True)
+
+
+class ClockHand:
+    """Moves the clock file of an instance."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._file = instance.clock_file
+
+    def now(self) -> datetime:
+        return clockfile.read_clock(self._file)
+
+    def move(self, to: datetime) -> None:
+        clockfile.forward(self._file, to)
+
+
+@app.command()
+def show(instance: InstanceName = None, as_json: AsJson = False) -> None:
+    """Where the clock stands."""
+    now = ClockHand(instance_named(instance)).now().astimezone(VIETNAM)
+    if as_json:
+        print_json({"now": now.isoformat()})
+    else:
+        out().print(f"{now:%A %d %B %Y %H:%M:%S} ({now.isoformat()})")
+
+
+@app.command("set")
+def set_(
+    to: Annotated[str, typer.Argument(help="Such as 2026-07-06T08:00:00+07:00.", metavar="INSTANT")],
+    instance: InstanceName = None,
+) -> None:
+    """Set the clock of a stack without data; it then starts on the sandbox clock."""
+    chosen = Instance(instance) if instance else Instance.current()
+    at = instant(to)
+    clockfile.set_clock(chosen.clock_file, at, empty=not chosen.has_data)
+    chosen.configure(clock=True)
+    out().print(f"The clock of {chosen.name} stands at {at.isoformat()}. Start it with: {_start(chosen)}")
+
+
+@app.command()
+def forward(
+    to: Annotated[
+        str | None, typer.Option("--to", help="Go on until here; else only to the next thing due.", metavar="INSTANT")
+    ] = None,
+    instance: InstanceName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move to the earliest due instant of the three services, wait for quiet, and go on."""
+    chosen = instance_named(instance)
+    goal = None if to is None else instant(to)
+    hand = ClockHand(chosen)
+    steps = run(_forward(chosen, hand, goal))
+    now = hand.now().astimezone(VIETNAM)
+    if as_json:
+        print_json({"now": now.isoformat(), "steps": steps})
+    else:
+        out().print(f"{steps} steps; the clock stands at {now:%A %d %B %Y %H:%M:%S} ({now.isoformat()})")
+
+
+async def _forward(instance: Instance, hand: ClockHand, goal: datetime | None) -> int:
+    # Its own patience is in wait_for_quiet: a service that is away for a moment is asked again there.
+    token = instance.mint(Role.OPS)
+    async with Client(addresses(instance), lambda: token, patience=Patience(2.0)) as client:
+        return await move_forward(hand, list(client.ops.values()), goal)
+
+
+def _start(instance: Instance) -> str:
+    return "haukiem up" if instance.name == MAIN else f"haukiem up --instance {instance.name}"

@@ -1,0 +1,196 @@
+"""Look at the queue, at a case, at a pilot. Reads as an auditor does: everything, and changes nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.cli.session import (
+    AsJson,
+    Failure,
+    InstanceName,
+    instance_named,
+    language,
+    out,
+    print_json,
+    run,
+    signed_in,
+)
+from deploy.local.instance import Instance
+from shared.client import ApiProblem, Client
+from shared.contracts.http.applications import PilotView
+from shared.contracts.http.decisions import CaseView, QueueRow
+from shared.contracts.numbers import plain
+from shared.reference.calendar import VIETNAM
+
+
+def register(app: typer.Typer) -> None:
+    for command in (queue, case, pilot):
+        app.command()(command)
+
+
+def queue(instance: InstanceName = None, as_json: AsJson = False) -> None:
+    """The ranked queue, each case with the reasons of its rank."""
+    rows = run(_queue(instance_named(instance)))
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        out().print("The queue is empty.")
+        return
+    table = Table(title=f"{len(rows)} cases", title_justify="left")
+    for column in ("case", "pilot", "state", "due", "risk", "open items", "why here"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(
+            *(f"{row.code}\n{row.case_id}", f"{row.title}\n{row.pilot_code}", row.pilot_state),
+            *(when(row.due.instant if row.due else None), "" if row.risk is None else f"{row.risk:.2f}"),
+            "\n".join(f"{item.kind}: {item.subject}" for item in row.items if item.state == "open"),
+            "\n".join(reason.vi if language() == "vi" else reason.en for reason in row.reasons),
+        )
+    out().print(table)
+
+
+async def _queue(instance: Instance) -> tuple[QueueRow, ...]:
+    async with signed_in(instance) as client:
+        return await client.decisions.whole_queue()
+
+
+def case(
+    case_id: Annotated[str, typer.Argument(help="The case's id or code, or a pilot's id or code.")],
+    instance: InstanceName = None,
+    as_json: AsJson = False,
+) -> None:
+    """A case with its items, proposals, decisions and timeline."""
+    found = run(_case(instance_named(instance), case_id))
+    if as_json:
+        print_json(found)
+    else:
+        _print_case(out(), found)
+
+
+async def _case(instance: Instance, name: str) -> CaseView:
+    async with signed_in(instance) as client:
+        if (case_id := as_uuid(name)) is not None:
+            try:
+                return await client.decisions.case(case_id)
+            except ApiProblem as problem:
+                if problem.status != 404:
+                    raise
+        for row in await client.decisions.whole_queue():
+            if name in (row.code, row.pilot_code, str(row.pilot_id)):
+                return await client.decisions.case(row.case_id)
+    raise Failure(f"There is no open case {name}. The queue: haukiem queue")
+
+
+def _print_case(console: Console, found: CaseView) -> None:
+    pilot_ = found.pilot
+    console.print(f"[bold]{found.code}[/] · {found.state} · {pilot_.title} ({pilot_.code}), {pilot_.state}", style="")
+    console.print(f"{pilot_.organisation.name} · {pilot_.lead_authority} · tier {pilot_.tier}", markup=False)
+    items = Table(title="Items", title_justify="left")
+    for column in ("kind", "subject", "severity", "state", "opened", "due", "resolved"):
+        items.add_column(column, overflow="fold")
+    for item in found.items:
+        due = "paused" if item.paused else when(item.due.instant if item.due else None)
+        items.add_row(
+            *(item.kind, item.subject, item.severity or "", item.state, when(item.opened_at)),
+            *(f"{due} overdue" if item.overdue else due, f"{item.resolution or ''} {when(item.resolved_at)}".strip()),
+        )
+    console.print(items)
+    if found.proposals:
+        proposals = Table(title="Proposals", title_justify="left")
+        for column in ("kind", "state", "by", "drafted", "reasons"):
+            proposals.add_column(column, overflow="fold")
+        for one in found.proposals:
+            proposals.add_row(one.kind, one.state, one.proposer, when(one.drafted_at), one.reasons)
+        console.print(proposals)
+    if found.decisions:
+        decisions = Table(title="Decisions", title_justify="left")
+        for column in ("number", "kind", "at", "by", "effect", "evidence", "id"):
+            decisions.add_column(column, overflow="fold")
+        for view in found.decisions:
+            issued = view.decision
+            signers = issued.proposer + (f", {issued.second_signer}" if issued.second_signer else "")
+            decisions.add_row(
+                *(issued.number, issued.kind, when(issued.at), signers, view.effect),
+                *(f"{len(issued.evidence)} facts", str(issued.decision_id)),
+            )
+        console.print(decisions)
+    for entry in found.timeline:
+        console.print(f"{when(entry.at)}  {entry.vi if language() == 'vi' else entry.en}", markup=False)
+
+
+def pilot(
+    name: Annotated[str, typer.Argument(help="The pilot's id or its code HK-G16-YY-NNNNNN.", metavar="ID_OR_CODE")],
+    instance: InstanceName = None,
+    as_json: AsJson = False,
+) -> None:
+    """A pilot: its state and causes, what comes next, what remains of each cap, findings and decisions."""
+    found = run(_pilot(instance_named(instance), name))
+    if as_json:
+        print_json(found)
+    else:
+        _print_pilot(out(), found)
+
+
+async def _pilot(instance: Instance, name: str) -> PilotView:
+    async with signed_in(instance) as client:
+        return await client.applications.pilot(await pilot_id(client, name))
+
+
+async def pilot_id(client: Client, name: str) -> UUID:
+    """A pilot by its id or by the code that people quote. Raises :class:`Failure` when there is none."""
+    if (found := as_uuid(name)) is not None:
+        return found
+    try:
+        return (await client.decisions.register_entry(name)).pilot_id
+    except ApiProblem as problem:
+        if problem.status not in (404, 422):
+            raise
+    raise Failure(f"There is no pilot {name} in the register.")
+
+
+def _print_pilot(console: Console, found: PilotView) -> None:
+    ended = f" ({found.outcome})" if found.outcome else ""
+    console.print(f"[bold]{found.code}[/] · {found.title} · [bold]{found.state}[/]{ended}")
+    console.print(f"{found.organisation.name} · {found.lead_authority} · tier {found.tier}", markup=False)
+    for cause in found.causes:
+        console.print(f"  {cause.kind} since {when(cause.since)}", markup=False)
+    console.print(f"starts {when(found.start_at)}, ends {when(found.end_at)} · {found.pilot_id}", markup=False)
+    if found.next is not None:
+        text = found.next.text_vi if language() == "vi" else found.next.text_en
+        console.print(f"next: {text} ({found.next.holder}) {when(found.next.due)}", markup=False)
+    caps = Table(title="Caps", title_justify="left")
+    for column in ("metric", "window", "used", "limit", "remaining"):
+        caps.add_column(column, justify="right" if column in ("used", "limit", "remaining") else "left")
+    for cap in found.caps:
+        used = "" if cap.value is None else plain(cap.value)
+        remaining = "" if cap.remaining is None else plain(cap.remaining)
+        caps.add_row(cap.metric, cap.window, used, plain(cap.limit), remaining)
+    console.print(caps)
+    for finding in found.findings:
+        cleared = f", cleared {when(finding.cleared_at)} ({finding.clear_reason})" if finding.cleared_at else ""
+        console.print(
+            f"{when(finding.opened_at)}  {finding.severity} {finding.rule} {finding.subject}{cleared}", markup=False
+        )
+    for decision in found.decisions:
+        console.print(
+            f"{when(decision.at)}  {decision.number} {decision.kind}: {decision.public_reasons}", markup=False
+        )
+
+
+def when(instant: datetime | None) -> str:
+    """An instant as people of the office read it; empty for none."""
+    return "" if instant is None else f"{instant.astimezone(VIETNAM):%Y-%m-%d %H:%M}"
+
+
+def as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,108 @@
+"""What every command stands on: the instance it speaks to, who it signs in as, how it prints, and how it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+
+from deploy.local.errors import StackError
+from deploy.local.instance import Instance
+from shared.client import Addresses, ApiProblem, Client, ClientError, Patience, Unreachable
+from shared.contracts.access.rule import Role
+
+T = TypeVar("T")
+
+REFUSED, NOT_RUNNING, INTERRUPTED = 1, 3, 130
+"""Exit codes beside 0; wrong usage is 2, as everywhere."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+InstanceName = Annotated[
+    str | None, typer.Option("--instance", "-i", help="Which stack; else the one started last.", show_default=False)
+]
+
+
+@dataclass(frozen=True)
+class Failure(Exception):
+    """A command that cannot go on, in one clear line; ``code`` is the exit code."""
+
+    message: str
+    code: int = REFUSED
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def out() -> Console:
+    """Where results go: colours in a terminal, plain lines elsewhere."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def language() -> str:
+    """``vi`` where the terminal's language is Vietnamese, else ``en``."""
+    return "vi" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("vi") else "en"
+
+
+def instance_named(name: str | None) -> Instance:
+    """The instance asked for, or the one started last. Raises :class:`Failure` when there is none."""
+    instance = Instance(name) if name else Instance.current()
+    if not instance.exists:
+        raise Failure(f"There is no stack {instance.name} yet. Start it with: make up, or: make demo", NOT_RUNNING)
+    return instance
+
+
+def addresses(instance: Instance) -> Addresses:
+    return Addresses(**instance.urls)
+
+
+@asynccontextmanager
+async def signed_in(
+    instance: Instance, role: Role = Role.AUDITOR, sub: str | None = None, *, patience: float = 3.0
+) -> AsyncIterator[Client]:
+    """The three services as ``role`` sees them. An auditor reads everything and changes nothing."""
+    token = instance.mint(role, sub)
+    async with Client(
+        addresses(instance), lambda: token, patience=Patience(patience), language=language()
+    ) as client:
+        yield client
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run one command's work to its end."""
+    return asyncio.run(work)
+
+
+def print_json(value: BaseModel | Any) -> None:
+    """One JSON document on standard output."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    elif isinstance(value, list | tuple):
+        value = [one.model_dump(mode="json") if isinstance(one, BaseModel) else one for one in value]
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """An expected error as what to say and the exit code to end with."""
+    match error:
+        case Failure():
+            return error.message, error.code
+        case ApiProblem():
+            lines = [f"{error.detail} ({error.code}, HTTP {error.status})"]
+            spoken = language()
+            lines += [f"  {one.pointer or '/'}: {one.vi if spoken == 'vi' else one.en}" for one in error.problems[1:]]
+            return "\n".join(lines), REFUSED
+        case Unreachable():
+            return f"{error}\nIs it running? See: haukiem status", NOT_RUNNING
+        case StackError() | ClientError():
+            return str(error), REFUSED
+        case _:
+            raise error

@@ -1,0 +1,107 @@
+"""The local stack: up, down, status, logs, clean, doctor, token."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from deploy.cli.session import NOT_RUNNING, AsJson, Failure, InstanceName, instance_named, print_json
+from deploy.local import doctor as local_doctor
+from deploy.local import show, stack
+from deploy.local.instance import MAIN, Instance
+from deploy.local.status import StackState
+from shared.contracts.access.rule import Role
+
+
+def register(app: typer.Typer) -> None:
+    for command in (up, down, status, logs, clean, doctor, token):
+        app.command()(command)
+
+
+def up(
+    instance: InstanceName = None,
+    brokers: Annotated[int | None, typer.Option(help="1 or 3 Kafka brokers; fixed once there is data.")] = None,
+    split: Annotated[bool | None, typer.Option(help="Each service's relay as a process of its own.")] = None,
+    clock: Annotated[
+        str | None, typer.Option(help="Start an empty stack on the sandbox clock, at this instant.", metavar="INSTANT")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = None,
+) -> None:
+    """Bring everything up in the background."""
+    chosen = Instance(instance or MAIN)
+    at = None if clock is None else instant(clock)
+    running = stack.up(chosen, brokers=brokers, split=split, clock=at, log_level=log_level)
+    show.show_stack(chosen, running)
+
+
+def down(instance: InstanceName = None) -> None:
+    """Stop everything (or one stack); data stays."""
+    for one in _chosen(instance):
+        stack.down(one)
+
+
+def clean(instance: InstanceName = None) -> None:
+    """Stop everything (or one stack) and remove its data."""
+    for one in _chosen(instance):
+        stack.clean(one)
+
+
+def status(instance: InstanceName = None, as_json: AsJson = False) -> None:
+    """What runs where; exit code 0 when all is up, 3 when it is not."""
+    chosen = instance_named(instance)
+    found = stack.current_status(chosen)
+    if found is None:
+        raise Failure(f"The stack {chosen.name} is not running. Start it with: make up", NOT_RUNNING)
+    if as_json:
+        print_json(found)
+    else:
+        show.show_stack(chosen, found, people=False)
+    if not (found.supervised and found.state is StackState.UP):
+        raise typer.Exit(NOT_RUNNING)
+
+
+def logs(
+    part: Annotated[str | None, typer.Argument(help="One part alone, such as monitoring or kafka.")] = None,
+    instance: InstanceName = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0)] = 20,
+) -> None:
+    """The end of the logs."""
+    stack.logs(instance_named(instance), part, lines=lines, following=follow)
+
+
+def doctor(instance: InstanceName = None) -> None:
+    """Is this machine able to run the stack?"""
+    findings = local_doctor.examine(Instance(instance) if instance else Instance.current())
+    show.console().print(show.findings_table(findings))
+    if any(finding.verdict is local_doctor.Verdict.BAD for finding in findings):
+        raise typer.Exit(1)
+
+
+def token(
+    role: Annotated[Role, typer.Argument(help="Which role the token is for.")],
+    sub: Annotated[str | None, typer.Option(help="Which person; else the first of the role.")] = None,
+    org: Annotated[str | None, typer.Option(help="A startup's tax code.")] = None,
+    authority: Annotated[str | None, typer.Option(help="An officer's or supervisor's office.")] = None,
+    instance: InstanceName = None,
+) -> None:
+    """An access token of the development issuer, to call the services with."""
+    sys.stdout.write(instance_named(instance).mint(role, sub, org=org, authority=authority) + "\n")
+
+
+def instant(text: str) -> datetime:
+    """An instant with its offset, such as 2026-07-06T08:00:00+07:00. Raises :class:`Failure`."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Failure(f"{text!r} is no instant. Write for example 2026-07-06T08:00:00+07:00", 2) from None
+    if found.tzinfo is None:
+        raise Failure(f"{text} has no offset from UTC. Write for example {text}+07:00", 2)
+    return found
+
+
+def _chosen(name: str | None) -> list[Instance]:
+    return [instance_named(name)] if name else stack.instances()
