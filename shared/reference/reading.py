@@ -79,15 +79,19 @@ class Reader:
         key: str = "code",
         also: Iterable[str] = (),
         change: Callable[[Table], Table] = lambda raw: raw,
+        optional: bool = False,
     ) -> list[Located[T]]:
-        """Every ``[[name]]`` that is well formed. ``also`` are fields that only people read; ``change`` prepares a raw row."""
+        """Every ``[[name]]`` that is well formed; that there is none is an error unless ``optional``.
+
+        ``also`` are fields that only people read; ``change`` prepares a raw row.
+        """
         found = []
         for number, raw in enumerate(self.raw(file).get(name, ()), start=1):
             where = f"{file} [[{name}]] {number} ({raw.get(key, '?')})"
             row = self._row(model, change(raw), where, also)
             if row is not None:
                 found.append(Located(row, where, raw))
-        if not self.raw(file).get(name):
+        if not optional and not self.raw(file).get(name):
             self.errors.append(f"{file}: has no [[{name}]]")
         return found
 
@@ -136,8 +140,4 @@ class Reader:
 
 def _json(value: object) -> str:
     """Dates, times and decimals as JSON strings; strict validation then still refuses a string where a number is meant."""
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} has no place in a reference row")
+    return value.isoformat() if isinstance(value, date | time) else str(value)

@@ -165,9 +165,9 @@ def _organs(reader: Reader) -> Organs:
     found = Organs(
         authorities=reader.rows(AUTHORITIES, "authority", Authority),
         patterns=reader.rows(AUTHORITIES, "authority_pattern", AuthorityPattern, key="code_template"),
-        splits=reader.rows(AUTHORITIES, "authority_split", AuthoritySplit, key="province"),
+        splits=reader.rows(AUTHORITIES, "authority_split", AuthoritySplit, key="province", optional=True),
         provinces=reader.rows(PROVINCES, "province", Province, also=("type_2025_07_01", "commune_units")),
-        type_changes=reader.rows(PROVINCES, "type_change", TypeChange, also=("effective", "note_vi", "note_en")),
+        type_changes=reader.rows(PROVINCES, "type_change", TypeChange, also=("note_vi", "note_en"), optional=True),
         counts={name: reader.value(PROVINCES, name, int) for name in ("count", "count_city", "count_province")},
     )
     reader.unique(found.authorities, lambda row: row.code)
@@ -178,8 +178,8 @@ def _organs(reader: Reader) -> Organs:
 def _subjects(reader: Reader) -> Subjects:
     found = Subjects(
         sectors=reader.rows(SECTORS, "sector", Sector),
-        legacy_sectors=reader.rows(SECTORS, "legacy_sector", LegacySector),
-        cross_cutting=reader.rows(SECTORS, "cross_cutting", CrossCutting),
+        legacy_sectors=reader.rows(SECTORS, "legacy_sector", LegacySector, optional=True),
+        cross_cutting=reader.rows(SECTORS, "cross_cutting", CrossCutting, optional=True),
         metrics=reader.rows(SECTORS, "metric", Metric),
         legal_bases=reader.rows(LEGAL, "legal_basis", LegalBasisRow, also=("cited_for", "key_facts", "amended_by")),
     )

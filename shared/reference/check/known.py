@@ -29,9 +29,9 @@ class Known:
         self.decisions = {dated.row.code for dated in tables.dated.decision_types}
         self.criteria = {dated.row.code: dated.row for dated in tables.dated.criteria}
         codes = {row.code for row in tables.organs.expanded()}
-        self.authorities = codes | {located.row.code_template for located in tables.organs.patterns}
-        if tables.organs.splits:  # only these provinces have one; elsewhere the culture department does its work
-            self.authorities.add("prov_{p}_tourism")
+        # Some provinces have a tourism department of their own; elsewhere the culture department does its work.
+        patterns = {located.row.code_template for located in tables.organs.patterns}
+        self.authorities = codes | patterns | {"prov_{p}_tourism"}
 
     def metric(self, sector: str, code: str) -> bool:
         return (COMMON, code) in self.metrics or (sector, code) in self.metrics
