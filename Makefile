@@ -1,10 +1,8 @@
 # Everything a newcomer needs, with Python 3.11+ and make alone. `make` lists it.
-SHELL := /bin/bash
-.SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help env up status logs down clean doctor demo test lint type format bench fuzz
 
-UV_VERSION := 0.11.32
+UV_VERSION := 0.13.9
 UV := .haukiem/uv/bin/uv
 BIN := .venv/bin
 STAMP := .venv/.made-from-lock
@@ -19,15 +17,14 @@ env: $(STAMP) ## the Python environment, from the lock file (every other target 
 
 $(STAMP): uv.lock pyproject.toml | $(UV)
 	@echo "Making the Python environment from uv.lock …" >&2
-	@$(UV) sync --frozen --python "$$(deploy/local/find-python)" \
+	@python="$$(deploy/local/find-python)" && UV_PYTHON_DOWNLOADS=never \
+	  $(UV) sync --frozen $(if $(wildcard $(BIN)/python),,--python "$$python") \
 	  || { echo "The environment could not be made. No network? Disk full (df -h .)? Then mend that and run make again." >&2; exit 1; }
 	@touch $@
 
 $(UV): deploy/local/find-python
 	@echo "Putting uv $(UV_VERSION) into .haukiem/uv …" >&2
-	@python="$$(deploy/local/find-python)"; rm -rf .haukiem/uv; mkdir -p .haukiem; \
-	  { "$$python" -m venv .haukiem/uv && .haukiem/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); } \
-	  || { rm -rf .haukiem/uv; echo "uv could not be installed. No network? Disk full (df -h .)? On Debian and Ubuntu: is python3-venv installed?" >&2; exit 1; }
+	@deploy/local/install-uv $(UV_VERSION)
 
 up: $(STAMP) ## bring everything up in the background (BROKERS=1|3, CLOCK=<instant> for an empty sandbox clock)
 	@$(BIN)/python -m deploy.local up $(if $(BROKERS),--brokers $(BROKERS)) $(if $(CLOCK),--clock "$(CLOCK)")

@@ -46,7 +46,7 @@ def _run(options: argparse.Namespace) -> int:
             act(each)
     else:
         findings = doctor.examine(instance)
-        show.console().print(show.findings_table(findings))
+        show.show_findings(findings)
         return int(any(finding.verdict is doctor.Verdict.BAD for finding in findings))
     return 0
 

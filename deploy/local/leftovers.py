@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +12,10 @@ from pathlib import Path
 import psutil
 
 from deploy.local.instance import Instance, read_json, write_atomically
-from deploy.local.processes import Identity, Part, Running, marked
+from deploy.local.processes import Identity, Part, Running, marked, wait_until
+
+GRACE = 25.0
+"""Seconds a process may take to stop before it is killed."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Record:
 
     identity: Identity
     fingerprint: str
+    stop_signal: signal.Signals
 
 
 def mark(instance: Instance, part: str) -> str:
@@ -34,6 +39,7 @@ def note(instance: Instance, running: Running) -> None:
             "pid": running.identity.pid,
             "started": running.identity.started,
             "fingerprint": running.part.fingerprint,
+            "stop": running.part.stop_signal.value,
         }
     )
     write_atomically(_file(instance, running.part.name), text)
@@ -53,7 +59,8 @@ def records(instance: Instance) -> dict[str, Record]:
         with suppress(KeyError, TypeError, ValueError):
             identity = Identity(int(str(known["pid"])), float(str(known["started"])))
             if identity.alive:
-                found[path.stem.removeprefix("part-")] = Record(identity, str(known["fingerprint"]))
+                stop = signal.Signals(int(str(known["stop"])))
+                found[path.stem.removeprefix("part-")] = Record(identity, str(known["fingerprint"]), stop)
     return found
 
 
@@ -66,21 +73,21 @@ def take_over(instance: Instance, parts: Iterable[Part]) -> dict[str, Running]:
         if not part.once and part.name in known and known[part.name].fingerprint == part.fingerprint
     }
     keep = {running.identity.pid for running in adopted.values()}
-    end_processes([record.identity for record in known.values() if record.identity.pid not in keep])
+    end_processes([record for record in known.values() if record.identity.pid not in keep])
     end_processes(strays(instance, keep))
     return adopted
 
 
 def end_all(instance: Instance) -> int:
     """End every process of this instance; returns how many there were."""
-    noted = [record.identity for record in records(instance).values()]
+    noted = list(records(instance).values())
     end_processes(noted)
     others = strays(instance, set())
     end_processes(others)
     return len(noted) + len(others)
 
 
-def strays(instance: Instance, keep: set[int]) -> list[Identity]:
+def strays(instance: Instance, keep: set[int]) -> list[Record]:
     """Processes that carry this instance's mark and were never noted, without the children of those that do or are kept."""
     ours = {identity.pid: identity for _, identity in marked(mark(instance, ""))}
     found = []
@@ -90,19 +97,20 @@ def strays(instance: Instance, keep: set[int]) -> list[Identity]:
         except psutil.Error:
             continue
         if pid not in keep and parent not in keep and parent not in ours:
-            found.append(identity)
+            found.append(Record(identity, "", signal.SIGTERM))
     return found
 
 
-def end_processes(identities: list[Identity]) -> None:
+def end_processes(found: list[Record]) -> None:
     """All are asked first, so that they stop side by side."""
-    for identity in identities:
-        process = identity.process()
+    for record in found:
+        process = record.identity.process()
         if process is not None:
             with suppress(psutil.NoSuchProcess):
-                process.terminate()
-    for identity in identities:
-        identity.end()
+                process.send_signal(record.stop_signal)
+    for record in found:
+        if not wait_until(lambda record=record: not record.identity.alive, GRACE):  # type: ignore[misc]
+            record.identity.kill()
 
 
 def _file(instance: Instance, part: str) -> Path:

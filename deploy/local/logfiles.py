@@ -28,6 +28,8 @@ def rotate(log: Path, largest: int = LARGEST) -> None:
         shutil.copyfile(log, numbered(log, 1))
         with log.open("r+b") as file:
             file.truncate(0)
+    except FileNotFoundError:
+        return  # its part has not started yet
     except OSError as error:
         print(f"{log} could not be rotated: {error}", file=sys.stderr, flush=True)
 

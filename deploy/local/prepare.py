@@ -27,8 +27,11 @@ MIGRATION_SECONDS = 120
 def prepare(instance: Instance) -> None:
     """Everything the services stand on. Raises :class:`StackError` when something is refused."""
     prepare_database(instance)
-    migrate_all(instance)
-    asyncio.run(_prepare_topics(instance))
+    migrations = start_migrations(instance)
+    try:
+        asyncio.run(_prepare_topics(instance))
+    finally:
+        finish_migrations(migrations)
     instance.prepared_file.touch()
 
 
@@ -64,9 +67,9 @@ def _create_role(admin: psycopg.Connection, service: str, password: str, databas
     admin.execute(sql.SQL("create schema if not exists {} authorization {}").format(role, role))
 
 
-def migrate_all(instance: Instance) -> None:
-    """Bring each service's schema up to date, side by side. Raises :class:`StackError` with what a migration said."""
-    running = {
+def start_migrations(instance: Instance) -> dict[str, subprocess.Popen[str]]:
+    """Begin to bring each service's schema up to date, all at once."""
+    return {
         service: subprocess.Popen(
             [sys.executable, "-m", f"services.{service}.main", "migrate"],
             cwd=PROJECT, env=service_env(instance, service), text=True,
@@ -74,6 +77,10 @@ def migrate_all(instance: Instance) -> None:
         )
         for service in SERVICES
     }  # fmt: skip
+
+
+def finish_migrations(running: dict[str, subprocess.Popen[str]]) -> None:
+    """Wait for them. Raises :class:`StackError` with what a failed one said."""
     failed = []
     for service, process in running.items():
         try:

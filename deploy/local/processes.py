@@ -53,16 +53,13 @@ class Identity:
     def alive(self) -> bool:
         return self.process() is not None
 
-    def end(self, grace: float = 20.0, how: signal.Signals = signal.SIGTERM) -> None:
-        """Ask it to stop, wait, then kill it; nothing happens to a process that only has its number."""
-        for signal_sent, seconds in ((how, grace), (signal.SIGKILL, 10.0)):
-            process = self.process()
-            if process is None:
-                return
+    def kill(self) -> None:
+        """Kill it (SIGKILL) and wait until it is gone; nothing happens to a process that only has its number."""
+        process = self.process()
+        if process is not None:
             with suppress(psutil.NoSuchProcess):
-                process.send_signal(signal_sent)
-            if wait_until(lambda: not self.alive, seconds):
-                return
+                process.kill()
+        wait_until(lambda: not self.alive, 10.0)
 
 
 def inherited() -> dict[str, str]:
@@ -97,8 +94,10 @@ class Part:
 
     @property
     def fingerprint(self) -> str:
-        """What it is started with. A process left by a dead supervisor is taken over only when this is the same."""
-        told = json.dumps([self.command, str(self.cwd), sorted(self.env.items())])
+        """What we start it with. A process left by a dead supervisor is taken over only when this is the same; what differs in the
+        rest of the environment (the terminal, the working folder) does not matter."""
+        ours = sorted((name, value) for name, value in self.env.items() if name.startswith("HAUKIEM_"))
+        told = json.dumps([self.command, str(self.cwd), ours])
         return hashlib.sha256(told.encode()).hexdigest()
 
 
@@ -125,19 +124,22 @@ class Running:
         """Ask it to stop; returns at once."""
         process = self.identity.process()
         if process is not None:
-            process.send_signal(self.part.stop_signal)
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(self.part.stop_signal)
 
     def stop(self) -> None:
         """Ask it to stop, wait for its grace, then kill it."""
         self.signal_stop()
+        self.await_stop()
+
+    def await_stop(self) -> None:
+        """Wait for its grace until it has stopped, then kill it."""
         if not wait_until(lambda: not self.alive, self.part.grace):
             self.kill()
 
     def kill(self) -> None:
         """Kill it (SIGKILL) and wait until it is gone."""
-        process = self.identity.process()
-        if process is not None:
-            process.kill()
+        self.identity.kill()
         wait_until(lambda: not self.alive, 10.0)
 
 

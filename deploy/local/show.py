@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from deploy.identity.people import PEOPLE
 from deploy.local.clockfile import read_clock
@@ -32,16 +33,15 @@ def status_table(instance: Instance, status: Status) -> Table:
     if not status.supervised and status.state in ("up", "starting"):
         title = f"Hậu Kiểm · {instance.name} · its supervisor died; make up takes over what still runs"
     table = Table(title=title, title_justify="left", title_style="bold")
-    for column in ("part", "state", "address", "pid", "restarts", "started"):
-        table.add_column(column, overflow="fold")
+    for column in ("part", "state", "address", "pid", "restarts"):
+        table.add_column(column, no_wrap=True)
     for part in status.parts:
         colour = _COLOURS.get(part.state, "yellow")
-        since = f"{part.since.astimezone():%H:%M:%S}" if part.since else ""
         table.add_row(
-            part.name, f"[{colour}]{part.state}[/]", part.address, str(part.pid or ""), str(part.restarts or ""), since
+            part.name, f"[{colour}]{part.state}[/]", part.address, str(part.pid or ""), str(part.restarts or "")
         )
     for name, address in _outside(instance).items():
-        table.add_row(name, "given", address, "", "", "")
+        table.add_row(name, "given", address, "", "")
     return table
 
 
@@ -57,27 +57,24 @@ def notices(instance: Instance, status: Status) -> list[str]:
 
 def people_table(instance: Instance) -> Table:
     """How to sign in: the people of the development issuer."""
-    table = Table(title="How to sign in", title_justify="left", title_style="bold")
-    for column in ("role", "who", "of", "token"):
+    table = Table(
+        title="How to sign in: haukiem token <role> [--sub <sub>] prints a bearer token",
+        title_justify="left",
+        title_style="bold",
+    )
+    for column in ("role", "sub", "name", "of"):
         table.add_column(column, overflow="fold")
     for person in PEOPLE:
-        table.add_row(
-            person.role.value,
-            f"{person.name} ({person.sub})",
-            person.authority or person.org or "",
-            f"haukiem token {person.role.value} --sub {person.sub}",
-        )
+        table.add_row(person.role.value, person.sub, person.name, person.authority or person.org or "")
     return table
 
 
-def findings_table(findings: list[Finding]) -> Table:
-    table = Table(title="Hậu Kiểm · doctor", title_justify="left", title_style="bold")
-    for column in ("what", "state", "found", "how to mend"):
-        table.add_column(column, overflow="fold")
+def show_findings(findings: list[Finding]) -> None:
+    """One line for each: state, what, found, and how to mend it."""
+    out = console()
     for finding in findings:
-        colour = _COLOURS[finding.verdict]
-        table.add_row(finding.what, f"[{colour}]{finding.verdict}[/]", finding.state, finding.mend)
-    return table
+        line = Text.assemble((f"{finding.verdict:<5}", _COLOURS[finding.verdict]), f"{finding.what:<14}", finding.state)
+        out.print(line.append(f" → {finding.mend}" if finding.mend else ""))
 
 
 def show_stack(instance: Instance, status: Status, *, people: bool = True) -> None:

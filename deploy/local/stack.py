@@ -72,7 +72,7 @@ def down(instance: Instance, say: Say = print) -> None:
         if (process := supervisor.process()) is not None:
             process.terminate()
         if not wait_until(lambda: not supervisor.alive, STOP_SECONDS, step=0.1):
-            supervisor.end(grace=0.0)
+            supervisor.kill()
     if count := leftovers.end_all(instance):
         say(f"{instance.name}: ended {count} processes that a dead supervisor left")
     say(f"{instance.name} is down; its data stays in {instance.folder}")
@@ -129,7 +129,7 @@ def _check_same(instance: Instance, brokers: int | None, split: bool | None, clo
     for option, differs in asked.items():
         if differs:
             raise StackError(
-                f"{instance.name} is up already, without {option}.", "Stop it first: make down (or make clean)"
+                f"{instance.name} is up already, and not with {option}.", "Stop it first: make down (or make clean)"
             )
 
 

@@ -95,7 +95,8 @@ class Supervisor:
             if (running := adopted.get(watched.part.name)) is not None:
                 watched.running = running
                 watched.since = datetime.fromtimestamp(running.identity.started, UTC)
-                self._move(watched, PartState.STARTING, "taken over from a supervisor that died")
+                self._move(watched, PartState.STARTING)
+                self._say(f"{watched.part.name} was taken over from a supervisor that died")
 
     # --- the watch
 
@@ -200,7 +201,7 @@ class Supervisor:
                 watched.running.signal_stop()
             for watched in stopping:
                 assert watched.running is not None
-                watched.running.stop()
+                watched.running.await_stop()
                 leftovers.forget(self.instance, watched.part.name)
                 self._move(watched, PartState.STOPPED, watched.said)
 

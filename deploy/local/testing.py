@@ -88,7 +88,7 @@ class KafkaHandle:
         for broker in chosen:
             self._running[broker].signal_stop()
         for broker in chosen:
-            self._running[broker].stop()
+            self._running[broker].await_stop()
 
     def kill(self, *brokers: int) -> None:
         """``kill -9`` of these brokers, or all; ``start`` brings them back with their data."""
@@ -199,8 +199,7 @@ def guard(kind: Kind, folder: Path) -> None:
     """Run the shared server until nobody uses it any more, or its folder is gone. The body of the guard process."""
     data = folder / "data"
     for _, leftover in marked(f"{data}#"):
-        if (process := leftover.process()) is not None:
-            process.kill()
+        leftover.kill()
     shutil.rmtree(data, ignore_errors=True)
     with ExitStack() as stack:
         address = _enter(kind, data, stack)
