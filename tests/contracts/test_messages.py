@@ -21,7 +21,7 @@ SOURCES = sorted(
     if "messages" not in path.relative_to(ROOT).parts
 )
 RAISERS = frozenset({"Refused", "problem", "Flaw"})
-OWN_PARAMETERS = frozenset({"status", "problems", "pointer", "legal_basis"})
+OWN_PARAMETERS = frozenset({"status", "problems", "pointer"})
 """Of the raisers themselves; every other keyword fills the text."""
 
 VIETNAMESE = frozenset("ăâđêôơưàáảãạằắẳẵặầấẩẫậèéẻẽẹềếểễệìíỉĩịòóỏõọồốổỗộờớởỡợùúủũụừứửữựỳýỷỹỵ")
@@ -40,20 +40,18 @@ def raised_in(source: str, where: str) -> Iterator[Raised]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and _called(node) in RAISERS and node.args:
             for code in _literals(node.args[0]):
-                yield Raised(f"{where}:{node.lineno}", code, _given(node.keywords))
+                yield Raised(f"{where}:{node.lineno}", code, _given(node))
 
 
-def _given(keywords: list[ast.keyword]) -> frozenset[str] | None:
-    """The names of the parameters: keywords, or the keys of the mapping ``params``."""
-    names: set[str] = set()
-    for keyword in keywords:
-        if keyword.arg == "params" and isinstance(keyword.value, ast.Dict):
-            names |= {str(key.value) for key in keyword.value.keys if isinstance(key, ast.Constant)}
-        elif keyword.arg is None or keyword.arg == "params":
-            return None
-        else:
-            names.add(keyword.arg)
-    return frozenset(names - OWN_PARAMETERS)
+def _given(node: ast.Call) -> frozenset[str] | None:
+    """The names of the parameters: keywords, or the keys of a mapping ``params``."""
+    mappings = [each.value for each in node.keywords if each.arg == "params"]
+    mappings += [each for each in node.args if isinstance(each, ast.Dict)]
+    if any(each.arg is None for each in node.keywords) or not all(isinstance(each, ast.Dict) for each in mappings):
+        return None
+    keys = [key for each in mappings if isinstance(each, ast.Dict) for key in each.keys]
+    names = {str(key.value) for key in keys if isinstance(key, ast.Constant)}
+    return frozenset(names | {str(each.arg) for each in node.keywords if each.arg != "params"}) - OWN_PARAMETERS
 
 
 def _called(node: ast.Call) -> str:
@@ -115,6 +113,7 @@ def test_no_text_is_left_over() -> None:
         ("raise Refused('no_such_code')", "has no texts"),
         ("problem('invalid_field', '/x', field='x')", "is given ['field'], its texts ask for ['field', 'why']"),
         ("errors.problem('not_found', what='x', whom='y')", "is given ['what', 'whom']"),
+        ("Flaw('not_found', '/x', 409, {'where': 1})", "is given ['where'], its texts ask for ['what']"),
         ("Flaw('not_found', '/x', params={'where': 1})", "is given ['where'], its texts ask for ['what']"),
         ("Refused('not_found' if a else 'no_such_code', what='x')", "has no texts"),
     ],
