@@ -70,8 +70,9 @@ def incident(pilot: Pilot, sent: IncidentSent, incident_id: UUID, now: datetime)
     )
 
 
-def is_late(pilot: Pilot, event: IncidentReported) -> bool:
-    return event.at > event.known_at + timedelta(hours=pilot.terms.incident_hours)
+def is_late(pilot: Pilot, known_at: datetime, reported_at: datetime) -> bool:
+    """Hours run through nights and holidays."""
+    return reported_at > known_at + timedelta(hours=pilot.terms.incident_hours)
 
 
 def periodic_dues(pilot: Pilot) -> tuple[datetime, ...]:

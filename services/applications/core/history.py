@@ -79,6 +79,7 @@ def registered(event: PilotRegistered) -> Pilot:
         start_at=event.start_at,
         duration_months=event.duration_months,
         envelope=event.envelope,
+        periodic_reports={},
         terms=Terms.of(event),
     )
 
@@ -106,7 +107,7 @@ def _changed(pilot: Pilot, event: Event) -> dict[str, object]:
             left = tuple(subject for subject in pilot.permits_outstanding if subject != event.gate)
             return {"permits_outstanding": left, "start_at": event.start_at}
         case PeriodicReportFiled():
-            return {"periodic_reports": (*pilot.periodic_reports, event.number)}
+            return {"periodic_reports": pilot.periodic_reports | {event.number: event.at}}
         case FinalReportFiled():
             in_time = event.at < final_report_due(pilot)
             return {"final_report": FinalReport(report_id=event.report_id, at=event.at, in_time=in_time)}

@@ -83,6 +83,7 @@ class Pilot(Contract):
     (:func:`services.applications.core.history.rebuild`), but ``tombstones``: what decisions said of measures that have not come yet.
 
     ``opens_at`` is the earliest start that the law and the plan leave; ``start_at`` is None while a permit or an objection is open.
+    ``periodic_reports`` says when the report of a period was filed, by its number;
     ``measures`` says of each measure ever taken whether it is in force; ``objection_until`` until when one may object, by subject.
     """
 
@@ -101,7 +102,7 @@ class Pilot(Contract):
     started_at: Instant | None = None
     end_at: Instant | None = None
     envelope: Envelope
-    periodic_reports: tuple[int, ...] = ()
+    periodic_reports: dict[int, Instant]
     final_report: FinalReport | None = None
     winding_down_cause: Outcome | None = None
     winding_down_due: Due | None = None

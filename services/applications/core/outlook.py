@@ -26,16 +26,8 @@ class UsageNow(Contract):
     sample_at: Instant | None = None
 
 
-class PeriodicFiled(Contract):
-    """When the report of a period was filed."""
-
-    number: int
-    at: Instant
-
-
 _CLOCK = {"pilot_start": "step_pilot_start", "pilot_end": "step_pilot_end", "wind_down": "step_wind_down"}
 _ASKED = {"reply": "step_reply", "supplement": "step_case_supplement"}
-_OWED = {"reply": "duty_reply", "supplement": "duty_case_supplement"}
 
 
 def steps(
@@ -53,31 +45,32 @@ def steps(
 
 
 def duties(
-    pilot: Pilot,
-    periodic: Iterable[PeriodicFiled],
-    requests: Sequence[RequestView],
-    decisions: Sequence[DecisionRow],
-    now: datetime,
+    pilot: Pilot, requests: Sequence[RequestView], decisions: Sequence[DecisionRow], now: datetime
 ) -> tuple[Duty, ...]:
-    """Everything that the enterprise owes or has done, in the order of due instants. ``late``: done after, or not done though due."""
-    filed = {report.number: report.at for report in periodic}
+    """Everything that the enterprise owes or has done, in the order of due instants. ``late``: done after, or not done though due.
+
+    A reply is a right and no duty. Of a pilot that has ended only what was done is left.
+    """
     found = []
     for number, due in enumerate(periodic_dues(pilot), start=1):
-        done = filed.get(number)
+        done = pilot.periodic_reports.get(number)
         found.append(_duty("duty_periodic_report", f"report/{number}", due, done, (done or now) >= due, number=number))
     if pilot.started_at is not None:
         due = final_report_due(pilot)
         done = None if pilot.final_report is None else pilot.final_report.at
         found.append(_duty("duty_final_report", "final", due, done, (done or now) >= due))
     for request in requests:
-        code, due, done = _OWED[request.kind], request.due.instant, request.answered_at
-        found.append(_duty(code, str(request.request_id), due, done, (done or now) >= due))
+        if request.kind == "supplement":
+            due, done = request.due.instant, request.answered_at
+            subject = str(request.request_id)
+            found.append(_duty("duty_case_supplement", subject, due, done, (done or now) >= due))
     for decision in decisions:
         if decision.applied and (by := decision.remedy_due) is not None:
             # Who verified the remedy came after the enterprise had done it: when exactly, nobody recorded.
             done = by if decision.remedy_done else None
             found.append(_duty("duty_remedy", str(decision.decision_id), by, done, done is None and now >= by))
-    return tuple(sorted(found, key=lambda duty: (duty.due is None, duty.due)))
+    over = pilot.state is PilotState.ENDED
+    return tuple(sorted((duty for duty in found if duty.done_at or not over), key=lambda duty: duty.due))
 
 
 def caps_left(envelope: Envelope, usage: Iterable[UsageNow]) -> tuple[CapLeft, ...]:

@@ -1,16 +1,16 @@
 """What the service applications is asked and answers over HTTP.
 
-A dossier is sent as :class:`shared.contracts.pilot.Dossier` itself; there, as in every request, a field that we do not know is an error.
+A dossier is sent as :class:`shared.contracts.pilot.Dossier` itself; in every request a field that we do not know is an error, at any depth.
 """
 
 from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue, ValidatorFunctionWrapHandler, WrapValidator
 
 from shared.contracts.base import Contract, Due, Instant, Request
 from shared.contracts.errors import Problem
@@ -110,6 +110,21 @@ class CheckSent(Request):
     held_permits: tuple[HeldPermit, ...] = Field(default=(), max_length=100)
     planned_start: Instant | None = None
     duration_months: int = Field(default=12, ge=1, le=60)
+
+
+def _no_unknown_field(model: type[BaseModel]) -> WrapValidator:
+    """Contracts read past what they do not know; sent by a person it is a typing slip, at any depth, and must not be lost."""
+
+    def validate(value: Any, _: ValidatorFunctionWrapHandler) -> Any:
+        return model.model_validate(value, extra="forbid")
+
+    return WrapValidator(validate)
+
+
+StrictDossier = Annotated[Dossier, _no_unknown_field(Dossier)]
+"""POST /applications and POST /applications/{pilot_id}/supplement: the whole dossier."""
+StrictFinalReport = Annotated[FinalReportSent, _no_unknown_field(FinalReportSent)]
+StrictCheck = Annotated[CheckSent, _no_unknown_field(CheckSent)]
 
 
 # What a caller is answered
@@ -252,9 +267,9 @@ class NextStep(Contract):
 class Duty(Contract):
     """Something the enterprise owes, by the row. ``done_at``: when it was filed; ``late``: after ``due``."""
 
-    kind: Literal["periodic_report", "final_report", "reply", "case_supplement", "remedy", "metrics"]
+    kind: Literal["periodic_report", "final_report", "case_supplement", "remedy"]
     subject: str
-    due: Instant | None
+    due: Instant
     text_vi: str
     text_en: str
     done_at: Instant | None = None

@@ -139,6 +139,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The application is registered and has become a pilot; withdraw the pilot.",
     ),
     "supplement_over": ("Thời hạn bổ sung đã hết lúc {due}.", "The time to answer ended at {due}."),
+    "draft_incomplete": (
+        "Bản nháp chưa đủ để thành hồ sơ; các lỗi được liệt kê.",
+        "The draft is not yet a dossier; each gap is listed.",
+    ),
     "draft_submitted": (
         "Bản nháp này đã được nộp; không sửa được nữa.",
         "This draft was submitted and can no longer be changed.",
@@ -173,7 +177,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Tiêu chí {criterion} được chấm hai lần; mỗi tiêu chí một lần.",
         "The criterion {criterion} is scored twice; each of the seven is scored once.",
     ),
-    "cursor_unknown": ("Con trỏ trang không hợp lệ.", "The page cursor is not valid."),
     # What comes next
     "step_pilot_start": ("Thử nghiệm tự bắt đầu.", "The pilot starts by itself."),
     "step_pilot_end": ("Thử nghiệm hết thời hạn.", "The pilot reaches its end date."),
@@ -195,7 +198,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     # Duties
     "duty_periodic_report": ("Báo cáo định kỳ kỳ {number}", "Periodic report of period {number}"),
     "duty_final_report": ("Báo cáo tổng kết", "Final report"),
-    "duty_reply": ("Giải trình", "Reply to a proposed decision"),
     "duty_case_supplement": ("Bổ sung thông tin cho vụ việc", "What a case lacks"),
     "duty_remedy": ("Khắc phục theo quyết định", "Remedy ordered by a decision"),
     "duty_ahead_metrics": (

@@ -1,0 +1,1 @@
+"""The schema of the service applications, revision by revision, in plain SQL."""

@@ -1,0 +1,21 @@
+"""What each due clock of this service does."""
+
+from __future__ import annotations
+
+from services.applications.handlers import filing, moves
+from services.applications.handlers.desk import Desk
+from shared.platform.db import Tx
+from shared.platform.deadlines import Deadline
+from shared.platform.sweep import Fire
+
+
+def fire(desk: Desk) -> Fire:
+    """``deadline.due`` is the time at which what it fires happened, however late the sweep comes by."""
+
+    async def on_due(tx: Tx, deadline: Deadline) -> None:
+        if deadline.kind == filing.SUPPLEMENT_ANSWER:
+            await filing.on_due(desk, tx, deadline.pilot_id, deadline.due)
+        else:
+            await moves.on_due(desk, tx, deadline.pilot_id, deadline.due)
+
+    return on_due
