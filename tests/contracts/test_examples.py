@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime
+from string import Formatter
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +15,12 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 
 from shared.contracts.asyncapi import Json, Message, example
 from shared.contracts.base import Event, content_hash
+from shared.contracts.errors import Problem
 from shared.contracts.events import BY_TYPE
 from shared.contracts.events.decisions import DecisionIssued
 from shared.contracts.events.metrics import MetricsReported
 from shared.contracts.events.monitoring import EventRef, RecordRef
+from shared.contracts.messages import text
 from shared.contracts.rules import FrozenRules
 from shared.platform.cloudevents import decode, decode_meta, encode, key_of
 from tests.contracts.compat import EXAMPLES, MESSAGES, compact, sealed
@@ -148,3 +152,12 @@ def test_a_registration_carries_rules_that_know_their_own_legal_bases() -> None:
     assert set(rules.policy.legal_basis) <= set(rules.legal_bases)
     assert {gate["legal_basis"] for gate in data["gates"]} <= set(rules.legal_bases)
     assert json.loads(rules.model_dump_json()) == data["rules"]
+
+
+def test_problems_in_the_examples_have_the_words_of_their_codes() -> None:
+    found = [problem for event in EVENTS for problem in parts(event.model_validate(example(event)["data"]), Problem)]
+    assert found
+    for each in found:
+        for template, words in ((text(each.code).vi, each.vi), (text(each.code).en, each.en)):
+            literal = [re.escape(part) for part, *_ in Formatter().parse(template)]
+            assert re.fullmatch(".*".join(literal) + "(?:.*)?", words), (each.code, words)
