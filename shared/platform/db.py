@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import select
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -86,18 +86,16 @@ class Database:
             timeout=wait_seconds,
             # After an outage the pool must find the server again by itself, however long the outage was.
             reconnect_timeout=float("inf"),
+            check=_check,
             open=False,
             name=application,
         )
-        self._weeding: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Start the pool. It fills in the background: a database that is away delays work, not the start."""
         await self._pool.open(wait=False)
 
     async def close(self) -> None:
-        if self._weeding is not None:
-            self._weeding.cancel()
         await self._pool.close()
 
     @asynccontextmanager
@@ -114,17 +112,22 @@ class Database:
         except psycopg.Error as error:
             if not is_transient(error):
                 raise
-            self._weed()
             raise Transient(f"{type(error).__name__}: {error}") from error
         for act in after_commit:
             act()
-
-    def _weed(self) -> None:
-        """After an outage, throw out the connections that died with it, so that later callers do not meet them one by one."""
-        if self._weeding is None or self._weeding.done():
-            self._weeding = asyncio.create_task(self._pool.check())
 
     async def ping(self) -> None:
         """Raises :class:`Transient` unless the database answers."""
         async with self.tx() as tx:
             await tx.execute("select 1")
+
+
+async def _check(connection: Tx) -> None:
+    """Raises when a pooled connection died while it lay idle, as all do when the server restarts: the pool then gives another.
+
+    A healthy idle connection has nothing to read, which costs one system call to see; only one that has is asked.
+    """
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        await AsyncConnectionPool.check_connection(connection)

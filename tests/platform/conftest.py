@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -14,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from shared.contracts.base import PilotEvent
+from shared.contracts.errors import Transient
 from shared.platform import tables
 from shared.platform.db import Database
 from shared.platform.kafka import Kafka
@@ -89,16 +91,21 @@ async def make_topic(kafka_bootstrap: str) -> AsyncIterator[Callable[..., Awaita
 async def eventually(
     condition: Callable[[], Awaitable[object]], *, within: float = 15.0, what: str = "the condition"
 ) -> None:
-    """Wait until ``condition`` gives something true; fail after ``within`` seconds."""
+    """Wait until ``condition`` gives something true; fail after ``within`` seconds. What is transient is asked again."""
     try:
         async with asyncio.timeout(within):
-            while not await condition():
+            while True:
+                with contextlib.suppress(Transient):
+                    if await condition():
+                        return
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"{what} did not come within {within} s") from None
 
 
-async def read_topic(bootstrap: str, topic: str, *, count: int, within: float = 15.0) -> list[ConsumerRecord[bytes, bytes]]:
+async def read_topic(
+    bootstrap: str, topic: str, *, count: int, within: float = 15.0
+) -> list[ConsumerRecord[bytes, bytes]]:
     """The first ``count`` records of ``topic``, in the order of each partition."""
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id=None)
     await consumer.start()

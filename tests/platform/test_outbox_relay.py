@@ -60,7 +60,11 @@ async def test_what_is_committed_is_published_and_what_is_rolled_back_is_not(
         (record,) = await read_topic(kafka.bootstrap, topic, count=1)
     received = decode(record, {Planted.type_name(): Planted})
     assert received is not None
-    assert (received.event, received.meta, received.content_hash) == (recorded.event, recorded.meta, recorded.content_hash)
+    assert (received.event, received.meta, received.content_hash) == (
+        recorded.event,
+        recorded.meta,
+        recorded.content_hash,
+    )
     assert record.value is not None and content_hash(record.value) == recorded.content_hash
 
 
@@ -133,7 +137,9 @@ async def test_one_relay_publishes_and_another_takes_over_when_its_connection_di
         records = await read_topic(kafka.bootstrap, topic, count=20)
         await eventually(one_leads, what="a leader after the first one's connection died")
     seen = [decode(record, {Watered.type_name(): Watered}) for record in records]
-    firsts = list(dict.fromkeys(each.event.litres for each in seen if each is not None and isinstance(each.event, Watered)))
+    firsts = list(
+        dict.fromkeys(each.event.litres for each in seen if each is not None and isinstance(each.event, Watered))
+    )
     assert firsts == list(range(20))
     assert await unsent(db) == 0
 
@@ -171,7 +177,8 @@ async def test_a_failed_producer_is_built_anew_and_first_occurrences_keep_their_
     topic = await make_topic(1)
     outbox = Outbox(topic, "garden")
     failing = FailingKafka(
-        kafka.bootstrap, [("after", KafkaTimeoutError()), ("before", OutOfOrderSequenceNumber()), ("after", OSError("gone"))]
+        kafka.bootstrap,
+        [("after", KafkaTimeoutError()), ("before", OutOfOrderSequenceNumber()), ("after", OSError("gone"))],
     )
     pilot = uuid4()
     async with running(Relay(db, failing, outbox, Metrics("test"), batch=5)):
@@ -195,9 +202,8 @@ async def test_a_failed_producer_is_built_anew_and_first_occurrences_keep_their_
 async def test_stopping_flushes_what_is_unsent(db: Database, kafka: Kafka, make_topic: MakeTopic) -> None:
     topic = await make_topic()
     outbox = Outbox(topic, "garden")
-    async with running(Relay(db, kafka, outbox, Metrics("test"), batch=10)):
-        async with db.tx() as tx:
-            await outbox.add_all(tx, [planted() for _ in range(200)])
+    async with running(Relay(db, kafka, outbox, Metrics("test"), batch=10)), db.tx() as tx:
+        await outbox.add_all(tx, [planted() for _ in range(200)])
     assert await unsent(db) == 0
 
 
