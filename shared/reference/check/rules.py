@@ -24,6 +24,7 @@ from shared.reference.tables import POLICY, RULES, Tables
 
 POINTERS: Mapping[str, type[Contract]] = {"row": PolicyRow, "defaults": PolicyDefaults, "rule_defaults": RuleDefaults}
 _FROM_THE_DECISION = "decision_type.reply_working_days"
+_NO_MAXIMUM = Decimal("Infinity")
 _ASSETS = "heritage"  # the criterion whose options are the assets at stake
 
 
@@ -171,8 +172,8 @@ def caps(tables: Tables, known: Known) -> Iterator[str]:
             yield f"{where}: {row.metric} may not be capped"
         elif row.window is not None and row.window not in WINDOWS_OF[metric.kind]:
             yield f"{where}: a {metric.kind} has no window {row.window}"
-        maxima = [Decimal("Infinity") if row.of(tier) is None else row.of(tier) for tier in TIERS]
-        if maxima != sorted(maxima):  # type: ignore[type-var]
+        maxima = [_NO_MAXIMUM if (most := row.of(tier)) is None else most for tier in TIERS]
+        if maxima != sorted(maxima):
             yield f"{where}: a higher tier allows less"
         if row.required_when is None:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import pairwise
@@ -13,14 +13,13 @@ from shared.reference.rows.model import COMMON, Dated, Row
 from shared.reference.tables import POLICY, PROVINCES, RULES, Tables
 
 
-def _duplicates(values: Iterable[str]) -> set[str]:
-    seen: set[str] = set()
-    return {value for value in values if value in seen or seen.add(value)}  # type: ignore[func-returns-value]
+def _duplicates(values: Iterable[str]) -> list[str]:
+    return sorted(value for value, times in Counter(values).items() if times > 1)
 
 
 def organs(tables: Tables, known: Known) -> Iterator[str]:
     organs = tables.organs
-    for code in sorted(_duplicates(row.code for row in organs.expanded())):
+    for code in _duplicates(row.code for row in organs.expanded()):
         yield f"authorities.toml: the code {code} comes from two rows"
     if organs.communes() is None:
         yield f"authorities.toml: no pattern {COMMUNE_PATTERN}"
@@ -77,7 +76,7 @@ def sectors(tables: Tables, known: Known) -> Iterator[str]:
 def legal_bases(tables: Tables, known: Known) -> Iterator[str]:
     acts = tables.subjects.legal_bases
     names = [name for act in acts for name in (act.row.code, *act.row.aliases)]
-    for name in sorted(_duplicates(names)):
+    for name in _duplicates(names):
         yield f"legal_bases.toml: {name} names two acts"
     for act in acts:
         row = act.row

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 _TERM = re.compile(r"(?P<name>[a-z][a-z0-9_]*) >= (?P<level>[123])")
 _ABOVE = re.compile(r"(?P<input>[a-z][a-z0-9_]*) > (?P<bound>[0-9]+)")
@@ -39,6 +40,7 @@ class RequiredWhen:
         return isinstance(given, int) and given > self.bound
 
 
+@cache
 def parse_needed(text: str) -> Needed:
     """Raises ``ValueError`` when ``text`` is not of the form above."""
     terms = text.split(" or ")
@@ -53,6 +55,7 @@ def parse_needed(text: str) -> Needed:
     return Needed("always" in terms, "held_permit" in terms, tuple(at_least))
 
 
+@cache
 def parse_required_when(text: str) -> RequiredWhen:
     """Raises ``ValueError`` when ``text`` is not of the form above."""
     if text == "always":
