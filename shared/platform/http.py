@@ -65,7 +65,12 @@ class GuardedRoute(APIRoute):
 
 def router(prefix: str = "", *, tags: Sequence[str] = ()) -> APIRouter:
     """A router whose routes are guarded: each ``name`` is its action. Routers are not nested; hand each to :func:`create_app`."""
-    return APIRouter(prefix=prefix, tags=list(tags), route_class=GuardedRoute)
+    return APIRouter(
+        prefix=prefix,
+        tags=list(tags),
+        route_class=GuardedRoute,
+        generate_unique_id_function=lambda route: route.name,
+    )
 
 
 def create_app(
@@ -89,7 +94,6 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
     )
     app.state.access = access
     app.state.verifier = verifier
