@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -31,15 +30,13 @@ InstanceName = Annotated[
 ]
 
 
-@dataclass(frozen=True)
 class Failure(Exception):
     """A command that cannot go on, in one clear line; ``code`` is the exit code."""
 
-    message: str
-    code: int = REFUSED
-
-    def __str__(self) -> str:
-        return self.message
+    def __init__(self, message: str, code: int = REFUSED) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
 
 
 def out() -> Console:
@@ -70,9 +67,7 @@ async def signed_in(
 ) -> AsyncIterator[Client]:
     """The three services as ``role`` sees them. An auditor reads everything and changes nothing."""
     token = instance.mint(role, sub)
-    async with Client(
-        addresses(instance), lambda: token, patience=Patience(patience), language=language()
-    ) as client:
+    async with Client(addresses(instance), lambda: token, patience=Patience(patience), language=language()) as client:
         yield client
 
 

@@ -76,7 +76,7 @@ def logs(
 def doctor(instance: InstanceName = None) -> None:
     """Is this machine able to run the stack?"""
     findings = local_doctor.examine(Instance(instance) if instance else Instance.current())
-    show.console().print(show.findings_table(findings))
+    show.show_findings(findings)
     if any(finding.verdict is local_doctor.Verdict.BAD for finding in findings):
         raise typer.Exit(1)
 

@@ -21,7 +21,7 @@ from services.monitoring.core import facts as known
 from services.monitoring.core import judge
 from services.monitoring.core.book import Book, Judgement, Report, Sample
 from services.monitoring.core.instants import instant_of, moment
-from services.monitoring.core.view import view_of
+from services.monitoring.core.view import View, view_of
 from shared.contracts.base import Event
 from shared.contracts.events.applications import (
     PilotAmended,
@@ -110,7 +110,7 @@ class Simulation:
             self._take(judge.fire(self.book, self.view, due))
 
     @property
-    def view(self) -> judge.View:
+    def view(self) -> View:
         assert self.facts is not None
         return view_of(self.facts, self.calendar)
 

@@ -1,0 +1,145 @@
+"""The event log as it stands in Kafka, read once from the beginning to the ends that it has now. Joins no group, changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
+from pydantic import ValidationError
+
+from shared.client import Unreachable
+from shared.contracts.base import Event, Meta, content_hash
+from shared.contracts.errors import Poison
+from shared.contracts.events import BY_TYPE
+from shared.contracts.topics import TOPICS, Topic
+from shared.platform.cloudevents import decode_meta
+
+_PATIENCE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Logged:
+    """One record of the log, with the bytes as they were sent."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    headers: tuple[tuple[str, bytes], ...]
+    data: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        return content_hash(self.data)
+
+    @cached_property
+    def meta(self) -> Meta | None:
+        """None for a record that is no CloudEvent of ours (a startup's own metrics record need not be one)."""
+        try:
+            return decode_meta(self.headers)
+        except Poison:
+            return None
+
+    @cached_property
+    def event(self) -> Event | None:
+        """The domain event, None when it is none that we know."""
+        kind = BY_TYPE.get(self.meta.type) if self.meta else None
+        if kind is None:
+            return None
+        try:
+            return kind.model_validate_json(self.data)
+        except ValidationError:
+            return None
+
+    @property
+    def event_id(self) -> UUID | None:
+        return self.meta.id if self.meta else None
+
+
+class EventLog:
+    """Bounded reading of topics."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+
+    async def whole(self, topics: Collection[Topic] = TOPICS) -> list[Logged]:
+        """Every record of these topics, partition by partition in its order."""
+        places = [
+            TopicPartition(topic.name, number)
+            for topic in topics
+            for number in sorted(self._consumer.partitions_for_topic(topic.name) or ())
+        ]
+        return await self._read(places)
+
+    async def of_pilot(self, pilot_id: UUID, topics: Collection[Topic] = TOPICS) -> list[Logged]:
+        """Every record with the pilot's key. Only the one partition of each topic is read on which Kafka's default partitioner puts it."""
+        key = str(pilot_id)
+        places = []
+        for topic in topics:
+            known = sorted(self._consumer.partitions_for_topic(topic.name) or ())
+            if known:
+                places.append(TopicPartition(topic.name, DefaultPartitioner()(key.encode(), known, known)))
+        return [record for record in await self._read(places) if record.key == key]
+
+    async def _read(self, places: list[TopicPartition]) -> list[Logged]:
+        consumer = self._consumer
+        if not places:
+            return []
+        consumer.assign(places)
+        ends: Mapping[TopicPartition, int] = await consumer.end_offsets(places)
+        await consumer.seek_to_beginning(*places)
+        found: list[Logged] = []
+        async with asyncio.timeout(_PATIENCE_SECONDS) as limit:
+            left = {place for place, end in ends.items() if await consumer.position(place) < end}
+            while left:
+                batches = await consumer.getmany(*left, timeout_ms=500)
+                for place, records in batches.items():
+                    found += [_logged(record) for record in records if record.offset < ends[place]]
+                    if await consumer.position(place) >= ends[place]:
+                        left.discard(place)
+                        consumer.pause(place)
+                if batches:
+                    # Patience is for a log that gives nothing, not for a long one.
+                    limit.reschedule(asyncio.get_running_loop().time() + _PATIENCE_SECONDS)
+        return sorted(found, key=lambda one: (one.topic, one.partition, one.offset))
+
+
+@asynccontextmanager
+async def event_log(bootstrap: str) -> AsyncIterator[EventLog]:
+    """Open the log. Raises :class:`Unreachable` when Kafka is away."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        client_id="haukiem-log",
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        # Transactions are not used here; what startups write with theirs and abort never counted.
+        isolation_level="read_committed",
+    )
+    try:
+        await consumer.start()
+        try:
+            yield EventLog(consumer)
+        finally:
+            await consumer.stop()
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise Unreachable("Kafka", bootstrap, str(error) or type(error).__name__) from error
+
+
+def _logged(record: Any) -> Logged:
+    return Logged(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=(record.key or b"").decode(errors="replace"),
+        headers=tuple(record.headers),
+        data=record.value or b"",
+    )

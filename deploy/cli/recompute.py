@@ -1,0 +1,148 @@
+"""What monitoring must have told of a pilot, recomputed from the log alone with its own pure core.
+
+Records are judged in the order of their partition. What the log does not say is at which instant the engine read a record; where the
+finding that it made says so, that instant is taken over, and all else about the finding is computed anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+
+from deploy.cli.eventlog import Logged
+from services.monitoring.core import facts as known
+from services.monitoring.core import judge
+from services.monitoring.core.book import Book, Identity, Judgement, Report, Sample, Span
+from services.monitoring.core.instants import Day, Instant, instant_of, moment
+from services.monitoring.core.meters import Point
+from services.monitoring.core.view import View, view_of
+from shared.contracts.base import Event
+from shared.contracts.events.metrics import MetricsReported
+from shared.contracts.events.monitoring import (
+    EventRef,
+    FindingCleared,
+    FindingEscalated,
+    FindingOpened,
+    InterimMeasureTaken,
+)
+from shared.contracts.numbers import scaled
+from shared.contracts.topics import APPLICATIONS, METRICS, MONITORING
+from shared.reference.calendar import Calendar
+
+Told = FindingOpened | FindingEscalated | FindingCleared | InterimMeasureTaken
+_THE_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+def recompute(records: Iterable[Logged], calendar: Calendar) -> list[Told]:
+    """Every finding, escalation, clearing and measure of one pilot, from its records of all topics, until the log ends."""
+    log = list(records)
+    facts = _facts(log)
+    if not facts:
+        return []
+    replay = _Replay(calendar, sorted(facts, key=lambda one: one[0].at))
+    read_at = _instants_of_reading(log)
+    for record in (one for one in log if one.topic == METRICS.name):
+        report = _report(record)
+        if report is not None:
+            newest = max(sample.at for sample in report.samples)
+            replay.take(report, newest, read_at.get(report.sha256))
+    replay.finish(max(one.event.at for one in log if one.event is not None))
+    return [event for event in replay.told if isinstance(event, Told)]
+
+
+@dataclass
+class _Replay:
+    """The book of one pilot, moved on by event time: clocks first, then facts, then the record in hand."""
+
+    calendar: Calendar
+    ahead: list[tuple[known.Fact, EventRef]]
+    book: Book = field(default_factory=Book)
+    facts: known.PilotFacts | None = None
+    view: View | None = None
+    told: list[Event] = field(default_factory=list)
+    _now: datetime = _THE_BEGINNING
+    _changes: int = 0
+    _accepted: dict[Identity, str] = field(default_factory=dict)
+    _days: dict[tuple[str, Day], int] = field(default_factory=dict)
+    _points: dict[tuple[str, Instant], Point] = field(default_factory=dict)
+
+    def take(self, report: Report, newest: Instant, read_at: datetime | None) -> None:
+        """Judge a record, after all that was before it."""
+        from_sample = moment(newest)
+        self._move_on(max(self._now, read_at or from_sample))
+        if self.view is None:
+            return
+        lookups = judge.identities_to_look_up(self.book, [report])
+        accepted = {one: sha for one, sha in self._accepted.items() if one[:2] in lookups}
+        past = {key: self._days.get(key, 0) for key in judge.days_to_look_up(self.book, self.view, [report])}
+        if judge.points_to_look_up(self.book, self.view, [report]) is not None:
+            self.book = replace(self.book, spans=self._whole_spans())
+        judgement = judge.take_reports(self.book, self.view, [report], self._now, accepted, past)
+        if judgement.verdicts[0].outcome == "accepted":
+            self._accepted[report.identity] = report.sha256
+        self._keep(judgement)
+
+    def finish(self, until: datetime) -> None:
+        """Let happen what the log says, and fall due what does, until its end."""
+        self._move_on(max(self._now, until))
+
+    def _move_on(self, until: datetime) -> None:
+        while self.ahead and self.ahead[0][0].at <= until:
+            fact, ref = self.ahead.pop(0)
+            self._fire(fact.at)
+            self.facts = known.take(self.facts, fact, ref)
+            self.view = view_of(self.facts, self.calendar)
+            self._changes += 1
+            self._keep(judge.take_facts(self.book, self.view, fact.at, self._changes))
+        self._fire(until)
+        self._now = until
+
+    def _fire(self, until: datetime) -> None:
+        while self.view is not None and (due := self.book.next_due()) is not None and due <= instant_of(until):
+            self._keep(judge.fire(self.book, self.view, due))
+
+    def _keep(self, judgement: Judgement) -> None:
+        self.book = judgement.book
+        self.told += [one.event for one in judgement.told]
+        for key, gain in judgement.gains.items():
+            self._days[key] = self._days.get(key, 0) + gain
+        self._points.update(judgement.points)
+
+    def _whole_spans(self) -> dict[str, Span]:
+        by_metric: dict[str, list[Point]] = {}
+        for (metric, _), point in sorted(self._points.items(), key=lambda one: one[0]):
+            by_metric.setdefault(metric, []).append(point)
+        return {metric: Span(tuple(points)) for metric, points in by_metric.items()}
+
+
+def _facts(log: Iterable[Logged]) -> list[tuple[known.Fact, EventRef]]:
+    """What applications told of the pilot, each event once."""
+    found: dict[object, tuple[known.Fact, EventRef]] = {}
+    for record in log:
+        if record.topic == APPLICATIONS.name and record.event_id and isinstance(record.event, known.FACTS):
+            ref = EventRef(event_id=record.event_id, sha256=record.sha256)
+            found.setdefault(record.event_id, (record.event, ref))
+    return list(found.values())
+
+
+def _instants_of_reading(log: Iterable[Logged]) -> dict[str, datetime]:
+    """When the engine read a record, by the record's hash, as far as the findings say."""
+    found: dict[str, datetime] = {}
+    for record in log:
+        if record.topic == MONITORING.name and isinstance(record.event, Told):
+            for ref in record.event.evidence.records:
+                found.setdefault(ref.sha256, record.event.at)
+    return found
+
+
+def _report(record: Logged) -> Report | None:
+    """A metrics record as the core takes it; None for one that no engine can read."""
+    try:
+        sent = MetricsReported.model_validate_json(record.data)
+    except ValidationError:
+        return None
+    samples = tuple(Sample(one.metric, instant_of(one.at), scaled(one.value), one.reset) for one in sent.samples)
+    return Report(sent.source, sent.sequence, sent.part, sent.parts, sent.corrects, samples, record.sha256)

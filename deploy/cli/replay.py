@@ -1,0 +1,63 @@
+"""``haukiem replay``: recompute from the log what a decision stood on, and say whether it is identical."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from deploy.cli.eventlog import event_log
+from deploy.cli.look import as_uuid
+from deploy.cli.replaying import Replay, UnknownDecision
+from deploy.cli.replaying import replay as replay_one
+from deploy.cli.replaying import replay_all as replay_each
+from deploy.cli.session import AsJson, Failure, InstanceName, instance_named, out, print_json, run
+from deploy.local.instance import Instance
+from shared.reference.load import load_calendar
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(replay)
+
+
+def replay(
+    decision: Annotated[str | None, typer.Argument(help="The decision's id.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Replay every decision of the log.")] = False,
+    instance: InstanceName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute from the event log alone what a decision stood on; check hashes and chain. Exit code 1 when anything differs."""
+    if all_ == (decision is not None):
+        raise Failure("Name one decision, or say --all.", 2)
+    found = run(_replay(instance_named(instance), decision))
+    if as_json:
+        print_json([{**one.model_dump(mode="json"), "identical": one.identical} for one in found])
+    else:
+        for one in found:
+            _print(one, details=not all_)
+    if not all(one.identical for one in found):
+        raise typer.Exit(1)
+
+
+async def _replay(instance: Instance, decision: str | None) -> list[Replay]:
+    calendar = load_calendar()
+    async with event_log(instance.kafka_bootstrap) as log:
+        if decision is None:
+            return await replay_each(log, calendar)
+        decision_id = as_uuid(decision)
+        if decision_id is None:
+            raise Failure(f"{decision!r} is not the id of a decision.", 2)
+        try:
+            return [await replay_one(log, decision_id, calendar)]
+        except UnknownDecision as error:
+            raise Failure(str(error)) from error
+
+
+def _print(found: Replay, *, details: bool) -> None:
+    verdict = "[green]identical[/]" if found.identical else "[red]different[/]"
+    out().print(f"{found.number} {found.kind} of {found.authority}: {verdict} ({found.decision_id})")
+    for check in found.checks:
+        if details or not check.holds:
+            out().print(f"  {'ok  ' if check.holds else 'DIFF'} {check.what}", markup=False)
+        if not check.holds:
+            out().print(f"       {check.difference}", markup=False)
