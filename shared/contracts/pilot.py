@@ -170,25 +170,28 @@ class Safeguards(Contract):
 
 
 class Dossier(Contract):
-    """What an application files. ``answers`` are keyed by the input names of the tier criteria."""
+    """What an application files. ``answers`` are keyed by the input names of the tier criteria.
+
+    Lists are bounded so that all that is wrong with a dossier fits into one event.
+    """
 
     organisation: Organisation
     contact: Contact
     title: Line
     sector: Code
     provinces: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")], ...] = Field(min_length=1, max_length=34)
-    communes: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")], ...] = ()
+    communes: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")], ...] = Field(default=(), max_length=500)
     objectives: Prose
     hypothesis: Prose
     planned_start: Instant
     duration_months: int = Field(ge=1, le=60)
-    answers: dict[Code, str | int]
-    activities: tuple[Code, ...] = ()
-    held_permits: tuple[HeldPermit, ...] = ()
+    answers: dict[Code, str | int] = Field(max_length=100)
+    activities: tuple[Code, ...] = Field(default=(), max_length=100)
+    held_permits: tuple[HeldPermit, ...] = Field(default=(), max_length=100)
     envelope: Envelope
     safeguards: Safeguards
     exit_plan: Prose
-    attachments: tuple[Attachment, ...] = ()
+    attachments: tuple[Attachment, ...] = Field(default=(), max_length=200)
     cohort_id: UUID | None = None
 
 

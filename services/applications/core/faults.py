@@ -11,7 +11,7 @@ from datetime import datetime
 
 from services.applications.core.model import Standing
 from shared.contracts.errors import Problem, problem
-from shared.contracts.numbers import plain
+from shared.contracts.numbers import LARGEST, plain
 from shared.contracts.pilot import Attachment, Dossier, Envelope, HeldPermit, Safeguards, Threshold
 from shared.contracts.rules import GateRequires, PolicyRow, ThresholdDefault
 from shared.reference.calendar import anniversary, local_day
@@ -25,6 +25,9 @@ FARTHEST_START_MONTHS = 24
 
 PROVINCES_INPUT = "provinces_cap"
 """The answer that must cover the provinces that the dossier declares: else the tier would be judged on less than is planned."""
+
+LONGEST = {"caps": 200, "sources": 50, "thresholds": 100}
+"""Longest lists of an envelope; those of a dossier are bounded by its contract."""
 
 CAP_CODES = {
     "unknown_metric": "cap_unknown_metric",
@@ -81,6 +84,9 @@ def fatal_faults(dossier: Dossier, rules: Rules, standing: Standing, now: dateti
 
 def faults(dossier: Dossier, bench: Bench, standing: Standing) -> Iterator[Problem]:
     """Every fault of a dossier whose sector is in the sandbox, in the order of the dossier's fields."""
+    envelope = _bounded(dossier.envelope)
+    yield from _length_faults(dossier.envelope, envelope, bench.basis)
+    dossier = dossier.model_copy(update={"envelope": envelope})
     yield from place_faults(dossier.provinces, dossier.communes, dossier.activities, bench.rules, bench.basis)
     yield from _plan_faults(dossier, bench)
     yield from answer_faults(dossier.answers, dossier.provinces, bench.tiering, bench.basis)
@@ -115,6 +121,9 @@ def answer_faults(
         options = "" if fault.criterion is None else ", ".join(option.code for option in fault.criterion.options)
         pointer = f"/answers/{fault.input}"
         yield problem(ANSWER_CODES[fault.why], pointer, basis, input=fault.input, options=options)
+    for name, answer in answers.items():
+        if isinstance(answer, int) and answer > LARGEST:
+            yield problem("answer_too_large", f"/answers/{name}", basis, input=name)
     declared, covered = len(set(provinces)), answers.get(PROVINCES_INPUT)
     if isinstance(covered, int) and 0 <= covered < declared:
         yield problem("provinces_not_covered", f"/answers/{PROVINCES_INPUT}", basis, answer=covered, declared=declared)
@@ -155,6 +164,17 @@ def _plan_faults(dossier: Dossier, bench: Bench) -> Iterator[Problem]:
     longest = bench.row.max_duration_months if bench.certain else max(row.max_duration_months for row in rows)
     if dossier.duration_months > longest:
         yield problem("duration_too_long", "/duration_months", bench.basis, months=longest, tier=bench.row.tier)
+
+
+def _bounded(envelope: Envelope) -> Envelope:
+    """As much of the envelope as is judged: all that is wrong with an application must fit into one event."""
+    return envelope.model_copy(update={name: getattr(envelope, name)[:most] for name, most in LONGEST.items()})
+
+
+def _length_faults(given: Envelope, judged: Envelope, basis: str) -> Iterator[Problem]:
+    for name, most in LONGEST.items():
+        if len(getattr(given, name)) > len(getattr(judged, name)):
+            yield problem("list_too_long", f"/envelope/{name}", basis, most=most)
 
 
 def _envelope_faults(envelope: Envelope, bench: Bench) -> Iterator[Problem]:

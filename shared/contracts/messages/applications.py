@@ -43,6 +43,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Câu trả lời cho {input} phải là số nguyên không âm.",
         "The answer to {input} must be a whole number, zero or more.",
     ),
+    "answer_too_large": (
+        "Câu trả lời cho {input} lớn hơn 10^12.",
+        "The answer to {input} is larger than 10^12.",
+    ),
     "answer_unknown_input": ("Không có câu hỏi {input}.", "There is no question {input}."),
     "provinces_not_covered": (
         "Hồ sơ khai {declared} tỉnh, thành phố, nhưng câu trả lời phân mức chỉ nêu {answer}.",
@@ -61,6 +65,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ngày cấp giấy phép ({date}) sau ngày nộp hồ sơ.",
         "The permit's date ({date}) lies after the receipt of the application.",
     ),
+    "list_too_long": ("Danh sách này không được quá {most} mục.", "This list may have {most} entries at most."),
     "envelope_version": (
         "Phạm vi thử nghiệm của hồ sơ luôn là phiên bản 1.",
         "The envelope of an application is always version 1.",
