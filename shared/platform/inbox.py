@@ -8,6 +8,7 @@ The queue of a (topic, key) are its parked and poison rows in the order of their
 from __future__ import annotations
 
 import base64
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -156,6 +157,15 @@ async def give_up(tx: Tx, kept: Kept, state: str, reason: str) -> None:
         "update set_aside set state = %s, reason = %s, attempts = attempts + 1, copied_at = null where id = %s",
         (state, reason[:2000], kept.id),
     )
+
+
+async def keys_set_aside(tx: Tx, consumer: str, keys: Collection[bytes]) -> set[bytes]:
+    """Those of ``keys`` with a record that is parked or poison: what it says is not known yet."""
+    cursor = await tx.execute(
+        "select distinct key from set_aside where consumer = %s and key = any(%s) and state in ('parked', 'poison')",
+        (consumer, list(keys)),
+    )
+    return {bytes(row["key"]) for row in await cursor.fetchall()}
 
 
 async def due_keys(tx: Tx, consumer: str, *, most: int = 200) -> list[bytes]:

@@ -30,6 +30,13 @@ class Consumes(Protocol):
     async def progress(self) -> Progress: ...
 
 
+class Keeps(Protocol):
+    """Clocks of a service's own, beside the sweep's. ``swept_until`` is None while they have not run."""
+
+    async def swept_until(self) -> datetime | None: ...
+    async def next_due(self) -> datetime | None: ...
+
+
 class ServiceProgress(BaseModel):
     """How far a service has come. It is quiet when ``swept_until >= now``, ``outbox_unsent``, ``lag``, ``parked`` and ``poison`` are 0,
     and ``consumed`` and ``outbox_last_id`` stand still."""
@@ -92,11 +99,12 @@ def router(
     outbox: Outbox,
     consumers: Sequence[Consumes],
     *,
+    clocks: Sequence[Keeps] = (),
     extra: Extra | None = None,
 ) -> APIRouter:
     """The routes ``ops.progress``, ``ops.dead.list``, ``ops.dead.show``, ``ops.dead.resend`` and ``ops.republish``.
 
-    ``extra`` gives figures of the service's own for ``ops.progress``.
+    ``clocks`` count into ``swept_until`` and ``next_due`` beside the sweep; ``extra`` gives figures of the service's own.
     """
     routes = guarded_router("/ops", tags=["ops"])
 
@@ -107,11 +115,14 @@ def router(
         now = clock.now()
         async with db.tx() as tx:
             figures = await _figures(tx)
-            swept = await swept_until(tx)
+            swept = [await swept_until(tx)]
+        swept += [await one.swept_until() for one in clocks]
+        dues = [figures.pop("next_due"), *[await one.next_due() for one in clocks]]
         return ServiceProgress(
             service=service,
             now=now,
-            swept_until=swept,
+            swept_until=min((at for at in swept if at is not None), default=None) if None not in swept else None,
+            next_due=min((due for due in dues if due is not None), default=None),
             consumed=sum(one.consumed for one in each),
             lag=sum(one.lag for one in each),
             parked=sum(one.parked for one in each),

@@ -17,7 +17,7 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from shared.contracts.base import Meta
 from shared.contracts.errors import Transient
-from shared.platform import cloudevents
+from shared.platform import cloudevents, dead_copies
 from shared.platform.db import Database, Tx
 from shared.platform.kafka import Kafka
 from shared.platform.leader import lead
@@ -86,11 +86,13 @@ class Relay:
                 await self._know_cluster(tx)
                 producer = self._kafka.producer()
                 await producer.start()
+                copying = asyncio.create_task(self._copy_dead_letters(producer))
                 try:
                     pauses = backoff()
                     await self._publish(tx, producer, stop)
                     return
                 finally:
+                    copying.cancel()
                     await _close(producer)
             except (KafkaError, OSError, TimeoutError, Transient) as error:
                 self._metrics.outbox_failures.inc()
@@ -158,6 +160,16 @@ class Relay:
             ):
                 ids.append(row["id"])
         return batches
+
+    async def _copy_dead_letters(self, producer: AIOKafkaProducer) -> None:
+        """Beside the events, never in their way: a dead-letter topic that is missing delays nobody."""
+        while True:
+            try:
+                pause = 0.0 if await dead_copies.publish(self._db, producer) else 1.0
+            except (KafkaError, OSError, Transient) as error:
+                log.warning("dead_letters_not_copied", error=f"{type(error).__name__}: {error}")
+                pause = 15.0
+            await asyncio.sleep(pause)
 
     async def _know_cluster(self, tx: Tx) -> None:
         cluster = await self._kafka.cluster_id()
