@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.monitoring.core import caps, reports, silence, thresholds, usage
-from services.monitoring.core.book import Book, Identity, Judgement, Report, Sample, Source, UsageKey, Verdict
+from services.monitoring.core.book import Book, Identity, Judgement, Report, Sample, Source, Span, UsageKey, Verdict
 from services.monitoring.core.caps import Evaluation
 from services.monitoring.core.desk import Desk, Reason
 from services.monitoring.core.instants import Day, Instant, day_end, day_of, moment
@@ -131,6 +131,12 @@ def points_to_look_up(book: Book, view: View, sent: Iterable[Report]) -> Instant
                 if any(span.since is not None and since < span.since for span in book.spans.values()):
                     needed = since if needed is None else min(needed, since)
     return needed
+
+
+def with_point(book: Book, metric: str, point: Point) -> Book:
+    """The book with a value of a threshold window that was judged and is not stored yet."""
+    span = thresholds.put(book.spans.get(metric, Span()), point)
+    return replace(book, spans={**book.spans, metric: span})
 
 
 # One report

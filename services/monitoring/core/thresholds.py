@@ -30,10 +30,17 @@ def note(desk: Desk, metric: str, kind: MetricKind, point: Point) -> None:
         return
     if known is not None and kind is not MetricKind.GAUGE:
         point = Point(point.at, max(known.sequence, point.sequence), known.value + point.value)
-    desk.spans[metric] = replace(
-        span, points=(*span.points[:index], point, *span.points[index + (known is not None) :])
-    )
+    desk.spans[metric] = put(span, point)
     desk.points[metric, point.at] = point
+
+
+def put(span: Span, point: Point) -> Span:
+    """The span with ``point`` in place of what stood at its instant."""
+    if not span.points or span.points[-1].at < point.at:
+        return replace(span, points=(*span.points, point))
+    index = bisect_left(span.points, point.at, key=lambda known: known.at)
+    stands = span.points[index].at == point.at
+    return replace(span, points=(*span.points[:index], point, *span.points[index + stands :]))
 
 
 def judge(desk: Desk, terms: Terms, metric: str, at: Instant) -> None:

@@ -1,0 +1,339 @@
+"""The engine: reads the metrics partitions that are its own, judges, and writes all of it in one transaction a flush.
+
+Where to read on stands in our database, in that transaction. A worker that lost a partition finds its fence and writes nothing; whatever
+goes wrong, the lanes are let go of and read again from the database. Kafka's own offsets are written for people to look at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from services.monitoring.core import judge
+from services.monitoring.engine.clocks import Barrier, Clocks
+from services.monitoring.engine.flushing import CONSUMER, flush
+from services.monitoring.engine.judging import Judging
+from services.monitoring.engine.lane import Lane
+from services.monitoring.engine.measures import Measures
+from services.monitoring.store import books, intake, pilots, positions, records
+from services.monitoring.store.positions import Fenced
+from shared.contracts.errors import Transient
+from shared.platform.bus import Progress
+from shared.platform.clock import Clock
+from shared.platform.db import Database
+from shared.platform.kafka import Kafka
+from shared.platform.outbox import Outbox
+from shared.platform.waiting import backoff, wait_for_any
+from shared.reference.calendar import Calendar
+
+log = structlog.get_logger(__name__)
+
+FLUSH_SECONDS = 0.3
+ROLL_SECONDS = 60.0
+"""While input does not end, usage is told this often; as soon as it has been read to its end, at once."""
+STUCK_SECONDS = 30.0
+_SETTLED = timedelta(seconds=5)
+"""How long a record of a pilot that has not started waits for the start, at least."""
+_EXPIRES = timedelta(hours=24)
+"""How long a record waits for a pilot that nobody has told of."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_CACHED = 200_000
+_DRAINED_AT_ONCE = 500
+
+
+class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
+    """The metrics path of one process. ``unsigned`` records are taken in the local stack alone."""
+
+    def __init__(
+        self,
+        db: Database,
+        kafka: Kafka,
+        clock: Clock,
+        outbox: Outbox,
+        calendar: Calendar,
+        measures: Measures,
+        *,
+        topic: str,
+        facts_topic: str,
+        facts_consumer: str,
+        group: str = CONSUMER,
+        unsigned: bool = False,
+        batch: int = 10_000,
+        poll_seconds: float = 0.03,
+    ) -> None:
+        self.topic = topic
+        self._db = db
+        self._kafka = kafka
+        self._clock = clock
+        self._outbox = outbox
+        self._measures = measures
+        self._group = group
+        self._batch = batch
+        self._poll_ms = int(poll_seconds * 1000)
+        self._judging = Judging(db, calendar, unsigned=unsigned)
+        self._clocks = Clocks(
+            db, kafka, self._judging, topic=topic, facts_topic=facts_topic, facts_consumer=facts_consumer
+        )
+        self._cluster = ""
+        self._lanes: dict[int, Lane] = {}
+        self._unplaced: set[int] = set()
+        self._barriers: dict[int, Barrier] = {}
+        self._sampled_at = 0.0
+        self._flushed_at = 0.0
+        self._rolled_at = 0.0
+        self._told_kafka_at = 0.0
+        self._tick = time.monotonic()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set, then write what is judged."""
+        pauses = backoff()
+        while not stop.is_set():
+            consumer = self._consumer()
+            try:
+                await consumer.start()
+                await self._work(consumer, stop)
+            except (KafkaError, OSError, Transient) as error:
+                self._tick = time.monotonic()
+                log.warning("engine_waits", error=f"{type(error).__name__}: {error}")
+                await wait_for_any(stop, seconds=next(pauses))
+            finally:
+                self._let_go()
+                with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                    async with asyncio.timeout(10):
+                        await consumer.stop()
+
+    def alive(self) -> str | None:
+        """None while the loop turns, whatever it waits for; else the reason why this process should be restarted."""
+        still = time.monotonic() - self._tick
+        return None if still < STUCK_SECONDS else f"the engine's loop has stood still for {still:.0f} s"
+
+    async def progress(self) -> Progress:
+        """How far all workers have come together. ``lag`` counts records, requests that are not read and facts that are not taken in."""
+        ends = await self._kafka.end_offsets([self.topic])
+        async with self._db.tx() as tx:
+            known = await positions.all_of_them(tx)
+            parked = await records.count_parked(tx)
+            unread = await intake.count_unconsumed(tx) + await pilots.count_changed(tx)
+        behind = sum(max(0, end - known.get(number, ("", 0, None))[1]) for (_, number), end in ends.items())
+        return Progress(consumed=sum(one[1] for one in known.values()), lag=behind + unread, parked=parked)
+
+    async def swept_until(self) -> datetime | None:
+        """The domain time until which all clocks of the engine, on all partitions, have fired."""
+        count = len((await self._kafka.partitions([self.topic])).get(self.topic, []))
+        async with self._db.tx() as tx:
+            known = await positions.all_of_them(tx)
+        swept = [one[2] for one in known.values()]
+        if not count or len(swept) < count:
+            return None
+        return min((at for at in swept if at is not None), default=None) if None not in swept else None
+
+    async def next_due(self) -> datetime | None:
+        """The earliest clock that has not fired."""
+        async with self._db.tx() as tx:
+            return await books.next_due(tx)
+
+    # --- which partitions are ours -------------------------------------------------------------------------------------------------
+
+    def _consumer(self) -> AIOKafkaConsumer:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._kafka.bootstrap,
+            client_id=self._kafka.client_id,
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=3_000,
+            metadata_max_age_ms=30_000,
+        )
+        consumer.subscribe([self.topic], listener=self)
+        self._current = consumer
+        return consumer
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Hold the new partitions back until their place is read from the database."""
+        held = list(assigned)
+        self._current.pause(*held)
+        self._unplaced = {place.partition for place in held}
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """What is judged and not written is dropped: the next owner reads it again."""
+        for place in revoked:
+            self._lanes.pop(place.partition, None)
+            self._barriers.pop(place.partition, None)
+            self._unplaced.discard(place.partition)
+
+    async def _place(self, consumer: AIOKafkaConsumer) -> None:
+        """Claim the partitions that wait for it, seek them to where the database says, and let them flow."""
+        if not self._unplaced:
+            return
+        self._cluster = await self._kafka.cluster_id()
+        ends = await self._kafka.end_offsets([self.topic])
+        wanted = sorted(self._unplaced)
+        async with self._db.tx() as tx:
+            claims = [
+                await positions.claim(tx, self._cluster, number, ends.get((self.topic, number), 0)) for number in wanted
+            ]
+            waiting = await records.parked_pilots(tx, wanted)
+            unrolled = await books.unrolled(tx, wanted)
+        for claim in claims:
+            place = TopicPartition(self.topic, claim.partition)
+            if claim.partition not in self._unplaced:
+                continue  # another rebalance came meanwhile
+            with contextlib.suppress(IllegalStateError):
+                consumer.seek(place, claim.next_offset)
+                consumer.resume(place)
+                self._unplaced.discard(claim.partition)
+                lane = Lane(claim.partition, claim.epoch, claim.next_offset, claim.next_offset, claim.swept_until)
+                lane.waiting = {pilot for number, pilot in waiting if number == claim.partition}
+                lane.unrolled = {pilot for number, pilot in unrolled if number == claim.partition}
+                self._lanes[claim.partition] = lane
+        log.info("partitions_claimed", partitions=wanted)
+
+    def _let_go(self) -> None:
+        """Forget everything that is not durable; the partitions are claimed anew."""
+        self._unplaced |= set(self._lanes)
+        self._lanes.clear()
+        self._barriers.clear()
+
+    # --- the loop ------------------------------------------------------------------------------------------------------------------
+
+    async def _work(self, consumer: AIOKafkaConsumer, stop: asyncio.Event) -> None:
+        pauses = backoff()
+        while not stop.is_set():
+            self._tick = time.monotonic()
+            try:
+                await self._round(consumer)
+                pauses = backoff()
+            except (Fenced, Transient) as error:
+                log.warning("engine_starts_over", error=f"{type(error).__name__}: {error}")
+                places = [TopicPartition(self.topic, number) for number in self._lanes]
+                self._let_go()
+                with contextlib.suppress(IllegalStateError):
+                    consumer.pause(*places)
+                await wait_for_any(stop, seconds=next(pauses))
+        with contextlib.suppress(Fenced, Transient):
+            await self._flush(self._clock.now(), drained=False)
+
+    async def _round(self, consumer: AIOKafkaConsumer) -> None:
+        """Read, judge, write, and let clocks fire."""
+        await self._place(consumer)
+        fetched = await consumer.getmany(timeout_ms=self._poll_ms, max_records=self._batch)
+        now = self._clock.now()
+        lanes = dict(self._lanes)
+        if not lanes:
+            return
+        # Facts before records: a report that was checked against a fact over HTTP must find it here too.
+        changed = await self._judging.take_changes(lanes, now)
+        for place, batch in fetched.items():
+            lane = lanes.get(place.partition)
+            if lane is not None:
+                await self._judging.take_records(lane, [one for one in batch if one.offset >= lane.position], now)
+        drained = all(self._at_end(consumer, lane) for lane in lanes.values())
+        if drained or changed or time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
+            await self._flush(now, drained=drained)
+            await self._drain(now, changed)
+            await self._run_clocks()
+            await self._tell_kafka(consumer)
+
+    def _at_end(self, consumer: AIOKafkaConsumer, lane: Lane) -> bool:
+        end = consumer.highwater(TopicPartition(self.topic, lane.partition))
+        return end is None or lane.position >= end
+
+    async def _flush(self, now: datetime, *, drained: bool) -> None:
+        """Write the lanes that have something to write."""
+        wall = time.monotonic()
+        if drained or wall - self._rolled_at >= ROLL_SECONDS:
+            self._rolled_at = wall
+            await self._roll(now)
+        self._flushed_at = wall
+        busy = [lane for lane in self._lanes.values() if lane.busy]
+        if busy:
+            pending = [lane.pending for lane in busy]
+            await flush(self._db, self._outbox, self._cluster, busy, now)
+            self._measures.flushed(pending, time.monotonic() - wall)
+        for lane in self._lanes.values():
+            if len(lane.pilots) > _CACHED and not lane.busy:
+                lane.pilots.clear()
+
+    async def _roll(self, now: datetime) -> None:
+        for lane in self._lanes.values():
+            if lane.unrolled:
+                await self._judging.at_hand(lane, lane.unrolled, now)
+                for pilot_id in lane.unrolled & lane.pilots.keys():
+                    pilot = lane.pilots[pilot_id]
+                    self._judging.keep(
+                        lane, pilot_id, judge.roll_usage(pilot.book, pilot.view, now, pilot.book.unrolled), ()
+                    )
+                lane.unrolled.clear()
+
+    async def _drain(self, now: datetime, pilot_ids: Collection[UUID], final: datetime | None = None) -> None:
+        """Judge what waited for these pilots, a part at a time, each written before the next is read."""
+        for lane in list(self._lanes.values()):
+            ready = [one for one in lane.waiting if one in pilot_ids or one in lane.pilots]
+            for first in range(0, len(ready), _DRAINED_AT_ONCE):
+                some = ready[first : first + _DRAINED_AT_ONCE]
+                while await self._judging.take_parked(lane, self.topic, some, now, final=final):
+                    await self._flush(now, drained=False)
+
+    # --- clocks --------------------------------------------------------------------------------------------------------------------
+
+    async def _run_clocks(self) -> None:
+        await self._sample()
+        for number, barrier in list(self._barriers.items()):
+            lane = self._lanes.get(number)
+            if lane is None or lane.busy or not self._clocks.records_reached(barrier, lane):
+                continue
+            if not await self._clocks.facts_reached(barrier, self._cluster):
+                return
+            await self._judging.take_changes(self._lanes, barrier.now)
+            await self._flush(barrier.now, drained=False)
+            await self._pass_barrier(lane, barrier)
+
+    async def _sample(self) -> None:
+        """A barrier for each lane that has none and whose clocks stand behind the domain's time."""
+        now = self._clock.now()
+        behind = [
+            number
+            for number, lane in self._lanes.items()
+            if number not in self._barriers and (lane.swept is None or lane.swept < now or lane.waiting)
+        ]
+        wall = time.monotonic()
+        urgent = self._clock.is_sandbox and any((self._lanes[one].swept or _NEVER) < now for one in behind)
+        if behind and (urgent or wall - self._sampled_at >= 1.0):
+            self._sampled_at = wall
+            barrier = await self._clocks.sample(now)
+            self._barriers |= dict.fromkeys(behind, barrier)
+
+    async def _pass_barrier(self, lane: Lane, barrier: Barrier) -> None:
+        await self._drain(barrier.now, set(lane.waiting), final=barrier.sampled - _SETTLED)
+        await self._judging.expire(lane, self.topic, barrier.sampled - _EXPIRES)
+        await self._flush(barrier.now, drained=False)
+        held: set[UUID] = set()
+        more = True
+        while more and lane.partition in self._lanes:
+            more = await self._clocks.fire(lane, barrier, held)
+            await self._flush(barrier.now, drained=False)
+        self._barriers.pop(lane.partition, None)
+        self._measures.swept(lane.partition, barrier.now)
+
+    async def _tell_kafka(self, consumer: AIOKafkaConsumer) -> None:
+        """Write our positions to Kafka, for tools that show and scale by them. Reading on never rests on these."""
+        wall = time.monotonic()
+        offsets: dict[Any, int] = {
+            TopicPartition(self.topic, number): lane.offset for number, lane in self._lanes.items() if lane.offset
+        }
+        if offsets and wall - self._told_kafka_at >= 1.0:
+            self._told_kafka_at = wall
+            with contextlib.suppress(KafkaError, ValueError):
+                await consumer.commit(offsets)

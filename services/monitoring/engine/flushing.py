@@ -1,0 +1,93 @@
+"""One transaction a flush: positions, books, rollups, identities, findings, outbox, parked and rejected records, or nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from itertools import groupby
+from uuid import UUID
+
+from services.monitoring.core.book import Book
+from services.monitoring.engine.judging import rejected_event
+from services.monitoring.engine.lane import Lane, Pending, Telling
+from services.monitoring.store import books, findings, intake, pilots, positions, records
+from shared.platform import context, inbox
+from shared.platform.db import Database, Tx
+from shared.platform.outbox import Outbox
+
+CONSUMER = "monitoring.metrics"
+"""The name under which records that do not count are kept for ops to see."""
+
+
+async def flush(db: Database, outbox: Outbox, cluster: str, lanes: Collection[Lane], now: datetime) -> None:
+    """Write what is pending in ``lanes``. Raises ``Fenced`` when one of them is somebody else's; then nothing was written and the lanes
+    are worthless. After any other error too: whether a commit arrived is known only by reading again."""
+    async with db.tx() as tx:
+        # First of all: this row lock is the fence, and whoever claims a partition waits behind it.
+        await positions.advance(tx, cluster, [_step(lane) for lane in lanes])
+        for lane in lanes:
+            await _write_records(tx, lane.pending, now)
+        await _write_tellings(tx, outbox, [lane.pending for lane in lanes], now)
+        await _write_books(tx, lanes)
+    for lane in lanes:
+        lane.offset, lane.swept = lane.position, lane.sweeping or lane.swept
+        lane.sweeping, lane.pending = None, Pending()
+
+
+def _step(lane: Lane) -> positions.Step:
+    return positions.Step(lane.partition, lane.epoch, lane.offset, lane.position, lane.sweeping)
+
+
+async def _write_records(tx: Tx, pending: Pending, now: datetime) -> None:
+    if pending.taken:
+        await records.add_taken(tx, pending.taken, now)
+    if pending.consumed:
+        await intake.mark_consumed(tx, pending.consumed)
+    for pilot_id, record in pending.parked:
+        await records.park(tx, pilot_id, record)
+    if pending.unparked:
+        await records.unpark(tx, pending.unparked)
+    for record, why in pending.strays:
+        await inbox.set_aside(tx, CONSUMER, record, "dead", why)
+    if pending.rejections:
+        await _write_rejections(tx, pending, now)
+
+
+async def _write_rejections(tx: Tx, pending: Pending, now: datetime) -> None:
+    """A rejected record that comes again is not told again."""
+    fresh = await records.add_rejections(tx, [rejection for rejection, _, _ in pending.rejections], now)
+    for rejection, record, correlation in pending.rejections:
+        key = (rejection.pilot_id, rejection.sha256)
+        if key in fresh:
+            fresh.discard(key)
+            why = "; ".join(f"{one.pointer or '/'}: {one.en}" for one in rejection.problems[:5])
+            await inbox.set_aside(tx, CONSUMER, record, "dead", why)
+            pending.tellings.append(Telling(rejected_event(rejection, now), correlation))
+
+
+async def _write_tellings(tx: Tx, outbox: Outbox, pendings: Sequence[Pending], now: datetime) -> None:
+    tellings = [telling for pending in pendings for telling in pending.tellings]
+    touched = {telling.event.key for telling in tellings}.union(*(pending.seen for pending in pendings))
+    if touched:
+        await pilots.lock(tx, touched)
+    await findings.apply(tx, (telling.event for telling in tellings))
+    for correlation, some in groupby(tellings, key=lambda telling: telling.correlation):
+        with context.bound(correlation):
+            await outbox.add_all(tx, [telling.event for telling in some])
+
+
+async def _write_books(tx: Tx, lanes: Collection[Lane]) -> None:
+    dirty: dict[UUID, tuple[int, Book]] = {}
+    for lane in lanes:
+        pending = lane.pending
+        dirty.update({one: (lane.partition, lane.pilots[one].book) for one in pending.dirty})
+        if pending.gains:
+            await books.add_gains(tx, pending.gains)
+        if pending.points:
+            await books.save_points(tx, pending.points)
+        if pending.finished:
+            await books.forget_points(tx, pending.finished)
+        if pending.seen:
+            await pilots.mark_seen(tx, pending.seen)
+    if dirty:
+        await books.save(tx, dirty)

@@ -1,0 +1,285 @@
+"""From records and facts to pending work: loads what is missing, asks core, and keeps what it said until the flush."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.monitoring.core import judge
+from services.monitoring.core.book import Book, Identity, Judgement, Report
+from services.monitoring.core.instants import Day, moment
+from services.monitoring.core.view import view_of
+from services.monitoring.engine.lane import Lane, Pilot, Telling
+from services.monitoring.engine.reading import CORRELATION, INTAKE, Arrival, authenticate, read
+from services.monitoring.store import books, pilots, records
+from services.monitoring.store.records import Rejection, Taken
+from shared.contracts.errors import Problem, problem
+from shared.contracts.events.monitoring import MetricsReportRejected
+from shared.platform.db import Database, Tx
+from shared.reference.calendar import Calendar
+
+_CACHED = 200_000
+"""Pilots at hand in one lane before the lane is let go of."""
+
+
+class Judging:
+    """Knows no Kafka: lanes and records come in, pending work stands in the lanes."""
+
+    def __init__(self, db: Database, calendar: Calendar, *, unsigned: bool) -> None:
+        self._db = db
+        self._calendar = calendar
+        self._unsigned = unsigned
+        self._ids: dict[bytes, UUID] = {}
+
+    # Facts
+
+    async def take_changes(self, lanes: Mapping[int, Lane], now: datetime, limit: int = 2000) -> list[UUID]:
+        """Take in what the applications topic told since. Gives the pilots that changed."""
+        async with self._db.tx() as tx:
+            changed = await pilots.changed(tx, lanes, limit)
+            fresh = await self._load(tx, changed) if changed else {}
+        for pilot_id, pilot in fresh.items():
+            lane = lanes[pilot.partition]
+            kept = lane.pilots.get(pilot_id)
+            if kept is not None:
+                pilot.book = kept.book  # what is pending is newer than what is stored
+            self._take_in(lane, pilot_id, pilot, now)
+        return list(fresh)
+
+    async def at_hand(self, lane: Lane, pilot_ids: Collection[UUID], now: datetime) -> None:
+        """Have the known ones of ``pilot_ids`` in the lane, each with all its facts taken in."""
+        missing = [pilot_id for pilot_id in pilot_ids if pilot_id not in lane.pilots]
+        if missing:
+            async with self._db.tx() as tx:
+                fresh = await self._load(tx, missing)
+            for pilot_id, pilot in fresh.items():
+                self._take_in(lane, pilot_id, pilot, now)
+
+    def _take_in(self, lane: Lane, pilot_id: UUID, pilot: Pilot, now: datetime) -> None:
+        lane.pilots[pilot_id] = pilot
+        if pilot.change != pilot.book.change and pilot.partition == lane.partition:
+            lane.pending.seen[pilot_id] = pilot.change
+            self.keep(lane, pilot_id, judge.take_facts(pilot.book, pilot.view, now, pilot.change), ())
+
+    async def _load(self, tx: Tx, pilot_ids: Collection[UUID]) -> dict[UUID, Pilot]:
+        known = await pilots.known(tx, pilot_ids)
+        stored = await books.load(tx, known)
+        return {
+            pilot_id: Pilot(
+                view_of(one.facts, self._calendar), one.change, one.partition, one.secrets, stored.get(pilot_id, Book())
+            )
+            for pilot_id, one in known.items()
+        }
+
+    # Records
+
+    async def take_records(self, lane: Lane, batch: Sequence[Any], now: datetime) -> None:
+        """Judge the records of one partition in their order and move the lane's position past them."""
+        by_pilot: dict[UUID, list[Arrival]] = defaultdict(list)
+        for record in batch:
+            arrival = read(record, self._ids)
+            if arrival.pilot_id is None:
+                lane.pending.strays.append((record, _why(arrival.problems) or "the key is not the id of a pilot"))
+            else:
+                by_pilot[arrival.pilot_id].append(arrival)
+        await self.at_hand(lane, by_pilot, now)
+        ready: dict[UUID, list[Arrival]] = {}
+        for pilot_id, arrivals in by_pilot.items():
+            pilot = lane.pilots.get(pilot_id)
+            if pilot is None or pilot.view.started is None or pilot_id in lane.waiting:
+                self._park(lane, pilot_id, arrivals)
+            else:
+                ready[pilot_id] = arrivals
+        await self._judge(lane, ready, now)
+        if batch:
+            lane.position = batch[-1].offset + 1
+
+    async def take_parked(
+        self, lane: Lane, topic: str, pilot_ids: Collection[UUID], now: datetime, *, final: datetime | None = None
+    ) -> bool:
+        """Judge some of what waits for pilots whose facts have come, and say whether there was any; the lane must be written before.
+
+        ``final``: what was parked before this wall time waits for a start no longer.
+        """
+        await self.at_hand(lane, pilot_ids, now)
+        known = [one for one in pilot_ids if one in lane.pilots and one in lane.waiting]
+        ready = [one for one in known if final is not None or lane.pilots[one].view.started is not None]
+        if not ready:
+            return False
+        async with self._db.tx() as tx:
+            rows = await records.parked(tx, topic, ready, 1000)
+            left = await records.count_parked_of(tx, ready)
+        by_pilot: dict[UUID, list[Arrival]] = defaultdict(list)
+        for row in rows:
+            if lane.pilots[row.pilot_id].view.started is None and (final is None or row.parked_at >= final):
+                continue
+            by_pilot[row.pilot_id].append(read(row, self._ids))
+            lane.pending.unparked.append((row.pilot_id, row.id))
+        await self._judge(lane, by_pilot, now)
+        for pilot_id in ready:
+            if left.get(pilot_id, 0) == len(by_pilot.get(pilot_id, ())):
+                lane.waiting.discard(pilot_id)
+        return bool(by_pilot)
+
+    async def expire(self, lane: Lane, topic: str, before: datetime) -> None:
+        """Give up what has waited since ``before``, in wall time, for a pilot that is not known although all facts have been read."""
+        unknown = [one for one in lane.waiting if one not in lane.pilots]
+        if not unknown:
+            return
+        async with self._db.tx() as tx:
+            rows = [row for row in await records.parked(tx, topic, unknown, 1000) if row.parked_at < before]
+        for row in rows:
+            lane.pending.unparked.append((row.pilot_id, row.id))
+            lane.pending.strays.append((row, problem("report_pilot_unknown").en))
+
+    def _park(self, lane: Lane, pilot_id: UUID, arrivals: Sequence[Arrival]) -> None:
+        lane.waiting.add(pilot_id)
+        lane.pending.parked += [(pilot_id, arrival.record) for arrival in arrivals]
+
+    async def _judge(self, lane: Lane, ready: Mapping[UUID, list[Arrival]], now: datetime) -> None:
+        sent: dict[UUID, list[tuple[Arrival, Report]]] = {}
+        for pilot_id, arrivals in ready.items():
+            pilot = lane.pilots[pilot_id]
+            for arrival in arrivals:
+                problems = arrival.problems or authenticate(
+                    arrival, pilot.partition, pilot.secrets, unsigned=self._unsigned
+                )
+                if arrival.report is None or problems:
+                    self._reject(lane, pilot_id, arrival, problems)
+                else:
+                    sent.setdefault(pilot_id, []).append((arrival, arrival.report))
+        known, past = await self._look_up(lane, sent)
+        for pilot_id, pairs in sent.items():
+            pilot = lane.pilots[pilot_id]
+            reports = [report for _, report in pairs]
+            judged = judge.take_reports(
+                pilot.book, pilot.view, reports, now, known.get(pilot_id, {}), past.get(pilot_id, {})
+            )
+            self._record(lane, pilot_id, pairs, judged)
+            self.keep(lane, pilot_id, judged, [arrival for arrival, _ in pairs])
+
+    async def _look_up(
+        self, lane: Lane, sent: Mapping[UUID, Sequence[tuple[Arrival, Report]]]
+    ) -> tuple[dict[UUID, dict[Identity, str]], dict[UUID, dict[tuple[str, Day], int]]]:
+        """What the books do not keep: identities that do not rise, old days, old values of windows. In the common case: nothing."""
+        identities, days, reach = [], [], {}
+        for pilot_id, pairs in sent.items():
+            pilot = lane.pilots[pilot_id]
+            reports = [report for _, report in pairs]
+            identities += [(pilot_id, *one) for one in judge.identities_to_look_up(pilot.book, reports)]
+            days += [(pilot_id, *one) for one in judge.days_to_look_up(pilot.book, pilot.view, reports)]
+            since = judge.points_to_look_up(pilot.book, pilot.view, reports)
+            if since is not None:
+                reach[pilot_id] = since
+        known: dict[UUID, dict[Identity, str]] = {}
+        past: dict[UUID, dict[tuple[str, Day], int]] = defaultdict(dict)
+        if not (identities or days or reach):
+            return known, past
+        async with self._db.tx() as tx:
+            if identities:
+                known = await records.identities(tx, identities)
+            if days:
+                for (pilot_id, metric, day), value in (await books.past_days(tx, days)).items():
+                    past[pilot_id][metric, day] = value
+            if reach:
+                whole = await books.extended(tx, reach, {one: lane.pilots[one].book for one in reach})
+                for pilot_id, book in whole.items():
+                    lane.pilots[pilot_id].book = book
+        self._add_pending(lane, known, days, past, reach)
+        return known, past
+
+    def _add_pending(
+        self,
+        lane: Lane,
+        known: dict[UUID, dict[Identity, str]],
+        days: Collection[tuple[UUID, str, Day]],
+        past: dict[UUID, dict[tuple[str, Day], int]],
+        reach: Collection[UUID],
+    ) -> None:
+        """What is judged and not yet written is as true as what is stored."""
+        for taken in lane.pending.taken:
+            known.setdefault(taken.pilot_id, {})[taken.source, taken.sequence, taken.part] = taken.sha256.hex()
+        for pilot_id, metric, day in days:
+            gain = lane.pending.gains.get((pilot_id, metric, day), 0)
+            if gain or (metric, day) in past[pilot_id]:
+                past[pilot_id][metric, day] = past[pilot_id].get((metric, day), 0) + gain
+        for (pilot_id, metric, _), point in lane.pending.points.items():
+            if pilot_id in reach:
+                pilot = lane.pilots[pilot_id]
+                pilot.book = judge.with_point(pilot.book, metric, point)
+
+    # What core said
+
+    def keep(self, lane: Lane, pilot_id: UUID, judged: Judgement, arrivals: Sequence[Arrival]) -> None:
+        """Let the judgement stand in the lane until the flush."""
+        pending = lane.pending
+        lane.pilots[pilot_id].book = judged.book
+        pending.dirty.add(pilot_id)
+        for (metric, day), gain in judged.gains.items():
+            key = (pilot_id, metric, day)
+            pending.gains[key] = pending.gains.get(key, 0) + gain
+        for (metric, at), point in judged.points.items():
+            pending.points[pilot_id, metric, at] = point
+        for told in judged.told:
+            correlation = None if told.report is None else arrivals[told.report].header(CORRELATION)
+            pending.tellings.append(Telling(told.event, correlation))
+        if judged.book.unrolled:
+            lane.unrolled.add(pilot_id)
+        if judged.book.finished:
+            pending.finished.add(pilot_id)
+
+    def _record(self, lane: Lane, pilot_id: UUID, pairs: Sequence[tuple[Arrival, Report]], judged: Judgement) -> None:
+        pending = lane.pending
+        for (arrival, report), verdict in zip(pairs, judged.verdicts, strict=True):
+            if verdict.outcome == "rejected":
+                self._reject(lane, pilot_id, arrival, verdict.problems)
+                continue
+            self._consumed(lane, pilot_id, arrival, report)
+            if verdict.outcome == "duplicate":
+                pending.duplicates += 1
+                continue
+            pending.accepted += len(report.samples)
+            newest = max(sample.at for sample in report.samples)
+            pending.taken.append(
+                Taken(
+                    pilot_id,
+                    *report.identity,
+                    report.parts,
+                    report.corrects,
+                    len(report.samples),
+                    moment(newest),
+                    arrival.sha256,
+                )
+            )
+
+    def _consumed(self, lane: Lane, pilot_id: UUID, arrival: Arrival, report: Report) -> None:
+        if report.part == report.parts and arrival.header(INTAKE) is not None:
+            lane.pending.consumed.add((pilot_id, report.source, report.sequence))
+
+    def _reject(self, lane: Lane, pilot_id: UUID, arrival: Arrival, problems: tuple[Problem, ...]) -> None:
+        report = arrival.report
+        if report is not None:
+            self._consumed(lane, pilot_id, arrival, report)
+            lane.pending.rejected += len(report.samples)
+        source, sequence, part = arrival.claimed if report is None else report.identity
+        rejection = Rejection(pilot_id, arrival.sha256, source, sequence, part, problems)
+        lane.pending.rejections.append((rejection, arrival.record, arrival.header(CORRELATION)))
+
+
+def rejected_event(rejection: Rejection, now: datetime) -> MetricsReportRejected:
+    return MetricsReportRejected(
+        at=now,
+        pilot_id=rejection.pilot_id,
+        source=rejection.source,
+        sequence=rejection.sequence,
+        part=rejection.part,
+        record_sha256=rejection.sha256.hex(),
+        problems=rejection.problems,
+    )
+
+
+def _why(problems: Sequence[Problem]) -> str:
+    return "; ".join(f"{one.pointer or '/'}: {one.en}" for one in problems[:3])

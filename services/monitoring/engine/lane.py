@@ -1,0 +1,85 @@
+"""What the engine holds of one metrics partition between two flushes. Thrown away whole whenever anything goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.monitoring.core.book import Book
+from services.monitoring.core.instants import Day, Instant
+from services.monitoring.core.meters import Point
+from services.monitoring.core.view import View
+from services.monitoring.store.records import Rejection, Taken
+from shared.contracts.base import Event
+
+
+@dataclass(slots=True)
+class Pilot:
+    """A pilot at hand. ``book`` is None until its facts were taken in for the first time."""
+
+    view: View
+    change: int
+    partition: int
+    secrets: Mapping[str, Sequence[bytes]]
+    book: Book
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """An event that a flush stores, with the correlation id of the request that led to it."""
+
+    event: Event
+    correlation: str | None
+
+
+@dataclass(slots=True)
+class Pending:
+    """What the next flush writes for one partition."""
+
+    dirty: set[UUID] = field(default_factory=set)
+    seen: dict[UUID, int] = field(default_factory=dict)
+    gains: dict[tuple[UUID, str, Day], int] = field(default_factory=dict)
+    points: dict[tuple[UUID, str, Instant], Point] = field(default_factory=dict)
+    tellings: list[Telling] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
+    rejections: list[tuple[Rejection, Any, str | None]] = field(default_factory=list)
+    strays: list[tuple[Any, str]] = field(default_factory=list)
+    """Records that belong to no known pilot, and why they are dead."""
+    parked: list[tuple[UUID, Any]] = field(default_factory=list)
+    unparked: list[tuple[UUID, int]] = field(default_factory=list)
+    consumed: set[tuple[UUID, str, int]] = field(default_factory=set)
+    finished: set[UUID] = field(default_factory=set)
+    accepted: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+
+
+@dataclass(slots=True)
+class Lane:
+    """One partition that is ours under ``epoch``. ``offset`` is durable, ``position`` is where reading stands; ``swept`` is durable too,
+    ``sweeping`` is how far the clocks have fired in what is pending."""
+
+    partition: int
+    epoch: int
+    offset: int
+    position: int
+    swept: datetime | None
+    sweeping: datetime | None = None
+    pilots: dict[UUID, Pilot] = field(default_factory=dict)
+    waiting: set[UUID] = field(default_factory=set)
+    """Pilots with parked records: later ones queue behind them."""
+    unrolled: set[UUID] = field(default_factory=set)
+    pending: Pending = field(default_factory=Pending)
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything to write."""
+        pending = self.pending
+        return (
+            self.position != self.offset
+            or bool(pending.dirty or pending.seen or pending.unparked or pending.parked)
+            or (self.sweeping is not None and self.sweeping != self.swept)
+        )

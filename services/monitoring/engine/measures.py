@@ -1,0 +1,49 @@
+"""What Prometheus sees of the engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from datetime import datetime
+
+from prometheus_client import Counter, Histogram
+
+from services.monitoring.engine.lane import Pending
+from services.monitoring.store import findings
+from shared.platform.db import Database
+from shared.platform.metrics import Metrics
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+
+class Measures:
+    """Counts samples and flushes; open findings are counted in the database when Prometheus asks."""
+
+    def __init__(self, metrics: Metrics, db: Database) -> None:
+        self._db = db
+        self._samples = Counter(
+            "haukiem_metric_samples", "Samples judged, by outcome", ["outcome"], registry=metrics.registry
+        )
+        self._flush = Histogram(
+            "haukiem_engine_flush_seconds", "Time of one flush", registry=metrics.registry, buckets=_SECONDS
+        )
+        self._swept = metrics.gauge("engine_swept_until_seconds", "Domain time until which clocks fired", "partition")
+        self._beat = metrics.gauge("engine_beat_seconds", "Wall time of the engine's last pass of a barrier")
+        self._open = metrics.gauge("open_findings", "Open findings", "rule", "severity")
+        metrics.on_scrape(self._count)
+
+    def flushed(self, pendings: Collection[Pending], seconds: float) -> None:
+        self._samples.labels("accepted").inc(sum(pending.accepted for pending in pendings))
+        self._samples.labels("rejected").inc(sum(pending.rejected for pending in pendings))
+        self._flush.observe(seconds)
+
+    def swept(self, partition: int, until: datetime) -> None:
+        self._swept.labels(str(partition)).set(until.timestamp())
+        self._beat.set(time.time())
+
+    async def _count(self) -> None:
+        async with self._db.tx() as tx:
+            rows = await findings.count_open(tx)
+        self._open.clear()
+        for rule, severity, number in rows:
+            self._open.labels(rule, severity).set(number)

@@ -1,0 +1,207 @@
+"""From the bytes of a record to a report: form first, then who sent it.
+
+The quick decoder takes what nearly all records look like; whatever it does not take goes to the contract, which alone decides and says
+where the errors are. What the quick one takes, the contract takes with the same values (a property test holds the two together).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from pydantic import ValidationError
+
+from services.monitoring.core.book import Report, Sample
+from services.monitoring.core.instants import instant_of
+from shared.contracts.errors import Problem, problem
+from shared.contracts.events.metrics import MAX_SAMPLES, MetricsReported
+from shared.contracts.numbers import SCALE, scaled
+from shared.platform.cloudevents import RawRecord
+
+SIGNATURE = "hk-signature"
+INTAKE = "hk-intake"
+"""Set on records that our own ingest produced: their request is then marked as consumed."""
+CORRELATION = "hk-correlation"
+
+_AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})")
+_PLAIN = re.compile(rb"(-?)([0-9]{1,12})(?:\.([0-9]{1,4}))?")
+_CODE = r"^[a-z][a-z0-9_]{0,63}$"
+_SOURCE = r"^[a-z0-9][a-z0-9_-]{0,31}$"
+_MAX_PROBLEMS = 100
+
+
+class _Sample(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    metric: Annotated[str, msgspec.Meta(pattern=_CODE)]
+    at: str
+    value: msgspec.Raw
+    province: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{2}$")] | None = None
+    reset: bool = False
+
+
+class _Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    pilot_id: str
+    samples: Annotated[list[_Sample], msgspec.Meta(min_length=1, max_length=MAX_SAMPLES)]
+    sequence: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+    source: Annotated[str, msgspec.Meta(pattern=_SOURCE)] = "main"
+    part: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+    parts: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+    corrects: Annotated[int, msgspec.Meta(ge=1, le=2**53)] | None = None
+
+
+_quick = msgspec.json.Decoder(_Record)
+_loose = msgspec.json.Decoder()
+
+
+class _NotQuick(Exception):
+    """The contract must decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A record that was read. ``report`` is None when its form is broken; ``problems`` then say where. ``pilot_id`` is the key's."""
+
+    record: RawRecord
+    pilot_id: UUID | None
+    report: Report | None
+    problems: tuple[Problem, ...] = ()
+    claimed: tuple[str | None, int | None, int | None] = (None, None, None)
+    """Source, sequence and part of a broken record, as far as they can be made out."""
+
+    @property
+    def sha256(self) -> bytes:
+        if self.report is not None:
+            return bytes.fromhex(self.report.sha256)
+        return hashlib.sha256(self.record.value or b"").digest()
+
+    def header(self, name: str) -> str | None:
+        found = next((value for key, value in self.record.headers if key == name), None)
+        return None if found is None else found.decode(errors="replace")
+
+
+def read(record: RawRecord, pilots: dict[bytes, UUID]) -> Arrival:
+    """Read one record. ``pilots`` remembers the ids of keys."""
+    key, value = record.key or b"", record.value or b""
+    pilot_id = pilots.get(key) or _pilot_of(key, pilots)
+    digest = hashlib.sha256(value).hexdigest()
+    try:
+        decoded = _quick.decode(value)
+        if decoded.pilot_id.encode() != key or decoded.part > decoded.parts:
+            raise _NotQuick
+        samples = tuple(
+            Sample(one.metric, _instant(one.at), _number(bytes(one.value)), one.reset) for one in decoded.samples
+        )
+        report = Report(
+            decoded.source, decoded.sequence, decoded.part, decoded.parts, decoded.corrects, samples, digest
+        )
+    except (_NotQuick, msgspec.DecodeError, ValueError, OverflowError):
+        return _by_contract(record, pilot_id, value, digest)
+    return Arrival(record, pilot_id, report)
+
+
+def report_of(sent: MetricsReported, sha256: str) -> Report:
+    """The core's form of a valid record."""
+    samples = tuple(Sample(one.metric, instant_of(one.at), scaled(one.value), one.reset) for one in sent.samples)
+    return Report(sent.source, sent.sequence, sent.part, sent.parts, sent.corrects, samples, sha256)
+
+
+def authenticate(
+    arrival: Arrival, partition: int, secrets: Mapping[str, Sequence[bytes]], *, unsigned: bool
+) -> tuple[Problem, ...]:
+    """Whether a well-formed record may speak for its pilot: on the partition of its key, and signed. ``unsigned`` records are let through
+    in the local stack; a wrong signature never is."""
+    record, report = arrival.record, arrival.report
+    assert report is not None
+    if record.partition != partition:
+        found = {"partition": record.partition, "expected": partition}
+        return (problem("report_wrong_partition", "", None, **found),)
+    given = arrival.header(SIGNATURE)
+    if given is None:
+        return () if unsigned else (problem("report_unsigned"),)
+    key, value = record.key or b"", record.value or b""
+    signed = b"%s.%s" % (key, value)
+    for secret in secrets.get(report.source, ()):
+        if hmac.compare_digest(hmac.digest(secret, signed, "sha256").hex(), given):
+            return ()
+    return (problem("report_signature_wrong", "", None, source=report.source),)
+
+
+def _pilot_of(key: bytes, pilots: dict[bytes, UUID]) -> UUID | None:
+    try:
+        pilot_id = UUID(key.decode())
+    except ValueError:
+        return None
+    if str(pilot_id).encode() != key:
+        return None
+    if len(pilots) > 1_000_000:
+        pilots.clear()
+    pilots[key] = pilot_id
+    return pilot_id
+
+
+def _instant(text: str) -> int:
+    """The instant of the one usual form of RFC 3339; its finer ways are for the contract."""
+    if not _AT.fullmatch(text):
+        raise _NotQuick
+    return instant_of(datetime.fromisoformat(text))
+
+
+def _number(raw: bytes) -> int:
+    """The scaled integer of a JSON number or string in plain notation: what the contract's decimal would give."""
+    text = raw[1:-1] if raw[:1] == b'"' else raw
+    found = _PLAIN.fullmatch(text)
+    if found is None:
+        raise _NotQuick
+    sign, whole, places = found.groups()
+    value: int = int(whole) * SCALE + (int(places.ljust(4, b"0")) if places else 0)
+    return -value if sign else value
+
+
+def _by_contract(record: RawRecord, pilot_id: UUID | None, value: bytes, digest: str) -> Arrival:
+    try:
+        sent = MetricsReported.model_validate_json(value)
+    except ValidationError as error:
+        return Arrival(record, pilot_id, None, problems_of(error), _claimed(value))
+    problems = []
+    if str(sent.pilot_id).encode() != record.key:
+        problems.append(problem("report_key_differs", "/pilot_id"))
+    if sent.part > sent.parts:
+        problems.append(problem("report_part_beyond", "/part", None, part=sent.part, parts=sent.parts))
+    if problems:
+        return Arrival(record, pilot_id, None, tuple(problems), (sent.source, sent.sequence, sent.part))
+    return Arrival(record, pilot_id, report_of(sent, digest))
+
+
+def problems_of(error: ValidationError) -> tuple[Problem, ...]:
+    """The contract's errors, each with its JSON pointer."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    told = [
+        problem("report_unreadable", pointer, None, pointer=pointer or "/", why=one["msg"])
+        for one in found[:_MAX_PROBLEMS]
+        for pointer in ("".join(f"/{part}" for part in one["loc"]),)
+    ]
+    if len(found) > _MAX_PROBLEMS:
+        told.append(problem("more_problems", "/samples", None, count=len(found) - _MAX_PROBLEMS))
+    return tuple(told)
+
+
+def _claimed(value: bytes) -> tuple[str | None, int | None, int | None]:
+    """What a broken record says of itself, where it can be made out and is sane enough to be shown."""
+    try:
+        raw: Any = _loose.decode(value)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return (None, None, None)
+    if not isinstance(raw, dict):
+        return (None, None, None)
+    source, sequence, part = raw.get("source", "main"), raw.get("sequence"), raw.get("part", 1)
+    return (
+        source if isinstance(source, str) and 0 < len(source) <= 32 and source.isprintable() else None,
+        sequence if type(sequence) is int and 0 < sequence <= 2**53 else None,
+        part if type(part) is int and 0 < part <= 1000 else None,
+    )

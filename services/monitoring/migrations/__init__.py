@@ -1,0 +1,1 @@
+"""The schema of monitoring, revision by revision, in plain SQL."""

@@ -1,0 +1,1 @@
+"""All SQL of monitoring; rows to core types and back."""

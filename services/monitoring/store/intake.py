@@ -1,0 +1,159 @@
+"""Reports taken over HTTP: their sequence, their records until the engine has read them, and the secrets of sources."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from shared.platform.db import Tx
+
+HIGHEST_SEQUENCE = 2**53
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The records of one request, signed, in the order of their parts."""
+
+    pilot_id: UUID
+    source: str
+    sequence: int
+    correlation_id: str
+    signatures: Sequence[str]
+    records: Sequence[bytes]
+
+
+def signature(secret: bytes, key: bytes, value: bytes) -> str:
+    """``hk-signature``: HMAC-SHA-256 of key bytes, a full stop and value bytes, in hexadecimal."""
+    return hmac.new(secret, b"%s.%s" % (key, value), hashlib.sha256).hexdigest()
+
+
+async def next_sequence(tx: Tx, pilot_id: UUID, source: str, fresh_secret: bytes) -> tuple[int, bytes, bool]:
+    """Lock the source and give its next sequence and the secret that signs what we produce; also whether the source is new to us.
+
+    The sequence is above every one that counted, also of records that the startup sent itself.
+    """
+    cursor = await tx.execute(
+        """
+        insert into source as s (pilot_id, source, ingest_secret, last_sequence) values (%(pilot)s, %(source)s, %(secret)s,
+            1 + coalesce((select max(sequence) from report where pilot_id = %(pilot)s and source = %(source)s), 0))
+        on conflict (pilot_id, source) do update set last_sequence = 1 + greatest(s.last_sequence,
+            coalesce((select max(sequence) from report where pilot_id = %(pilot)s and source = %(source)s), 0))
+        returning last_sequence, ingest_secret, xmax = 0 as fresh
+        """,
+        {"pilot": pilot_id, "source": source, "secret": fresh_secret},
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return row["last_sequence"], bytes(row["ingest_secret"]), row["fresh"]
+
+
+async def issue_secret(
+    tx: Tx, pilot_id: UUID, source: str, secret: bytes, fresh_ingest_secret: bytes, now: datetime
+) -> None:
+    """Give the source a secret of its own, in place of the one before."""
+    await tx.execute(
+        """
+        insert into source (pilot_id, source, ingest_secret, secret, issued_at) values (%s, %s, %s, %s, %s)
+        on conflict (pilot_id, source) do update set secret = excluded.secret, issued_at = excluded.issued_at
+        """,
+        (pilot_id, source, fresh_ingest_secret, secret, now),
+    )
+
+
+async def add(tx: Tx, stored: Stored, now: datetime) -> None:
+    await tx.execute(
+        "insert into intake (pilot_id, source, sequence, correlation_id, signatures, records, taken_at) values (%s, %s, %s, %s, %s, %s, %s)",
+        (
+            *(stored.pilot_id, stored.source, stored.sequence, stored.correlation_id),
+            *(list(stored.signatures), list(stored.records), now),
+        ),
+    )
+
+
+async def one(tx: Tx, pilot_id: UUID, source: str, sequence: int) -> Stored | None:
+    """A request's records, unless they were produced already or are gone."""
+    cursor = await tx.execute(
+        "select * from intake where pilot_id = %s and source = %s and sequence = %s and produced_at is null",
+        (pilot_id, source, sequence),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else _stored(row)
+
+
+async def unproduced(tx: Tx, older_than: timedelta, limit: int) -> list[Stored]:
+    """Requests whose records did not reach Kafka although some time has passed; locked, oldest first."""
+    cursor = await tx.execute(
+        """
+        select * from intake where produced_at is null and consumed_at is null and stored_at < clock_timestamp() - %s
+        order by stored_at, sequence limit %s for update skip locked
+        """,
+        (older_than, limit),
+    )
+    return [_stored(row) for row in await cursor.fetchall()]
+
+
+async def mark_produced(tx: Tx, pilot_id: UUID, source: str, sequence: int) -> None:
+    await tx.execute(
+        "update intake set produced_at = clock_timestamp() where pilot_id = %s and source = %s and sequence = %s",
+        (pilot_id, source, sequence),
+    )
+
+
+async def produce_again(tx: Tx) -> int:
+    """Have every request that is not consumed produced again. Gives how many."""
+    cursor = await tx.execute(
+        "update intake set produced_at = null, stored_at = '-infinity' where consumed_at is null and produced_at is not null"
+    )
+    return cursor.rowcount
+
+
+async def mark_consumed(tx: Tx, requests: Collection[tuple[UUID, str, int]]) -> None:
+    """The engine has read the last part of these."""
+    await tx.execute(
+        """
+        update intake i set consumed_at = clock_timestamp() from unnest(%s::uuid[], %s::text[], %s::bigint[]) as v(pilot_id, source, sequence)
+        where i.pilot_id = v.pilot_id and i.source = v.source and i.sequence = v.sequence and i.consumed_at is null
+        """,
+        ([one[0] for one in requests], [one[1] for one in requests], [one[2] for one in requests]),
+    )
+
+
+async def unconsumed(tx: Tx, pilot_ids: Collection[UUID], until: datetime) -> set[UUID]:
+    """Those of ``pilot_ids`` with a request, taken by ``until``, that the engine has not read."""
+    cursor = await tx.execute(
+        "select distinct pilot_id from intake where consumed_at is null and taken_at <= %s and pilot_id = any(%s)",
+        (until, list(pilot_ids)),
+    )
+    return {row["pilot_id"] for row in await cursor.fetchall()}
+
+
+async def count_unconsumed(tx: Tx) -> int:
+    row = await (await tx.execute("select count(*) as n from intake where consumed_at is null")).fetchone()
+    return int(row["n"]) if row else 0
+
+
+async def tidy(tx: Tx, older_than: timedelta, limit: int = 10_000) -> int:
+    """Let go of requests consumed longer ago than ``older_than``, in wall time."""
+    cursor = await tx.execute(
+        """
+        delete from intake where (pilot_id, source, sequence) in (
+            select pilot_id, source, sequence from intake where consumed_at < clock_timestamp() - %s limit %s)
+        """,
+        (older_than, limit),
+    )
+    return cursor.rowcount
+
+
+def _stored(row: dict[str, object]) -> Stored:
+    return Stored(
+        pilot_id=row["pilot_id"],  # type: ignore[arg-type]
+        source=str(row["source"]),
+        sequence=int(row["sequence"]),  # type: ignore[call-overload]
+        correlation_id=str(row["correlation_id"]),
+        signatures=list(row["signatures"]),  # type: ignore[call-overload]
+        records=[bytes(one) for one in row["records"]],  # type: ignore[attr-defined]
+    )

@@ -1,0 +1,82 @@
+"""Where each metrics partition stands, and who may write: the fence of the engine.
+
+Whoever claims a partition raises its epoch; a worker that lost it finds another epoch, another offset or another cluster and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.platform.db import Tx
+
+
+class Fenced(Exception):
+    """A partition is no longer this worker's."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    partition: int
+    epoch: int
+    next_offset: int
+    swept_until: datetime | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """A move of one partition: from ``before`` to ``after`` (equal when no record was read), and how far its clocks have fired."""
+
+    partition: int
+    epoch: int
+    before: int
+    after: int
+    swept_until: datetime | None
+
+
+async def claim(tx: Tx, cluster_id: str, partition: int, end: int) -> Claim:
+    """Take over ``partition``. On another cluster, or past its ``end``, reading begins at 0 and rests on the identity of reports."""
+    cursor = await tx.execute(
+        """
+        insert into engine_position as p (partition, cluster_id, epoch) values (%(partition)s, %(cluster)s, 1)
+        on conflict (partition) do update set epoch = p.epoch + 1, cluster_id = excluded.cluster_id, updated_at = clock_timestamp(),
+            next_offset = case when p.cluster_id = excluded.cluster_id and p.next_offset <= %(end)s then p.next_offset else 0 end
+        returning partition, epoch, next_offset, swept_until
+        """,
+        {"partition": partition, "cluster": cluster_id, "end": end},
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return Claim(row["partition"], row["epoch"], row["next_offset"], row["swept_until"])
+
+
+async def advance(tx: Tx, cluster_id: str, steps: Collection[Step]) -> None:
+    """Compare and set. Raises :class:`Fenced`, and nothing of the transaction may be kept, when any partition is not as we left it."""
+    cursor = await tx.execute(
+        """
+        update engine_position p set next_offset = v.after, updated_at = clock_timestamp(),
+            swept_until = greatest(p.swept_until, v.swept_until)
+        from unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[])
+            as v(partition, epoch, before, after, swept_until)
+        where p.partition = v.partition and p.epoch = v.epoch and p.next_offset = v.before and p.cluster_id = %s
+        """,
+        (
+            [step.partition for step in steps],
+            [step.epoch for step in steps],
+            [step.before for step in steps],
+            [step.after for step in steps],
+            [step.swept_until for step in steps],
+            cluster_id,
+        ),
+    )
+    if cursor.rowcount != len(steps):
+        raise Fenced(f"{len(steps) - cursor.rowcount} of {len(steps)} partitions are somebody else's")
+
+
+async def all_of_them(tx: Tx) -> dict[int, tuple[str, int, datetime | None]]:
+    """By partition: cluster, next offset, swept until."""
+    cursor = await tx.execute("select partition, cluster_id, next_offset, swept_until from engine_position")
+    return {
+        row["partition"]: (row["cluster_id"], row["next_offset"], row["swept_until"]) for row in await cursor.fetchall()
+    }

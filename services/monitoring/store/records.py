@@ -1,0 +1,199 @@
+"""Records of metrics: the identities that counted, those that were rejected, those that wait for their pilot."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from services.monitoring.core.book import Identity
+from shared.contracts.errors import Problem
+from shared.platform.db import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A record that counted."""
+
+    pilot_id: UUID
+    source: str
+    sequence: int
+    part: int
+    parts: int
+    corrects: int | None
+    samples: int
+    newest: datetime
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A record of a known pilot that does not count."""
+
+    pilot_id: UUID
+    sha256: bytes
+    source: str | None
+    sequence: int | None
+    part: int | None
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class Parked:
+    """A record that waits, in the form of a consumed one. ``settled`` says that ``parked_at`` lies some seconds back."""
+
+    id: int
+    pilot_id: UUID
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes
+    value: bytes
+    headers: Sequence[tuple[str, bytes]]
+    parked_at: datetime
+
+
+async def identities(tx: Tx, wanted: Collection[tuple[UUID, str, int]]) -> dict[UUID, dict[Identity, str]]:
+    """The accepted records of (pilot, source, sequence), with their hashes, by pilot."""
+    cursor = await tx.execute(
+        """
+        select r.pilot_id, r.source, r.sequence, r.part, encode(r.sha256, 'hex') as sha256
+        from unnest(%s::uuid[], %s::text[], %s::bigint[]) as v(pilot_id, source, sequence)
+        join report r on r.pilot_id = v.pilot_id and r.source = v.source and r.sequence = v.sequence
+        """,
+        ([one[0] for one in wanted], [one[1] for one in wanted], [one[2] for one in wanted]),
+    )
+    found: dict[UUID, dict[Identity, str]] = {}
+    for row in await cursor.fetchall():
+        found.setdefault(row["pilot_id"], {})[row["source"], row["sequence"], row["part"]] = row["sha256"]
+    return found
+
+
+async def add_taken(tx: Tx, rows: Collection[Taken], now: datetime) -> None:
+    """Append the identities of accepted records. One that is there already means that somebody else works here: an error."""
+    async with (
+        tx.cursor() as cursor,
+        cursor.copy(
+            "copy report (pilot_id, source, sequence, part, parts, corrects, samples, newest, sha256, taken_at) from stdin (format binary)"
+        ) as copy,
+    ):
+        copy.set_types(["uuid", "text", "int8", "int4", "int4", "int8", "int4", "timestamptz", "bytea", "timestamptz"])
+        for row in rows:
+            await copy.write_row(
+                (
+                    *(row.pilot_id, row.source, row.sequence, row.part, row.parts, row.corrects),
+                    *(row.samples, row.newest, row.sha256, now),
+                )
+            )
+
+
+async def add_rejections(tx: Tx, rows: Collection[Rejection], now: datetime) -> set[tuple[UUID, bytes]]:
+    """Remember rejected records; gives those that were not rejected before, which alone are to be told."""
+    fresh = set()
+    for row in rows:
+        cursor = await tx.execute(
+            """
+            insert into rejected_report (pilot_id, sha256, source, sequence, part, problems, taken_at)
+            values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing
+            """,
+            (
+                *(row.pilot_id, row.sha256, row.source, row.sequence, row.part),
+                *(Jsonb([problem.model_dump(mode="json") for problem in row.problems]), now),
+            ),
+        )
+        if cursor.rowcount:
+            fresh.add((row.pilot_id, row.sha256))
+    return fresh
+
+
+async def park(tx: Tx, pilot_id: UUID, record: Any) -> None:
+    """Keep a record that waits for its pilot, behind those that wait already."""
+    headers = [[name, base64.b64encode(value or b"").decode()] for name, value in record.headers]
+    await tx.execute(
+        """
+        insert into parked_record (pilot_id, partition, "offset", headers, value, record_at)
+        values (%s, %s, %s, %s, %s, to_timestamp(%s / 1000.0))
+        """,
+        (pilot_id, record.partition, record.offset, Jsonb(headers), record.value or b"", max(record.timestamp, 0)),
+    )
+
+
+async def parked_pilots(tx: Tx, partitions: Collection[int]) -> list[tuple[int, UUID]]:
+    cursor = await tx.execute(
+        "select distinct partition, pilot_id from parked_record where partition = any(%s)", (list(partitions),)
+    )
+    return [(row["partition"], row["pilot_id"]) for row in await cursor.fetchall()]
+
+
+async def parked(tx: Tx, topic: str, pilot_ids: Collection[UUID], limit: int) -> list[Parked]:
+    """Records that wait for ``pilot_ids``, in the order in which they came."""
+    cursor = await tx.execute(
+        "select * from parked_record where pilot_id = any(%s) order by pilot_id, id limit %s", (list(pilot_ids), limit)
+    )
+    return [
+        Parked(
+            id=row["id"],
+            pilot_id=row["pilot_id"],
+            topic=topic,
+            partition=row["partition"],
+            offset=row["offset"],
+            timestamp=int(row["record_at"].timestamp() * 1000),
+            key=str(row["pilot_id"]).encode(),
+            value=bytes(row["value"]),
+            headers=[(name, base64.b64decode(value)) for name, value in row["headers"]],
+            parked_at=row["parked_at"],
+        )
+        for row in await cursor.fetchall()
+    ]
+
+
+async def unpark(tx: Tx, rows: Collection[tuple[UUID, int]]) -> None:
+    await tx.execute(
+        "delete from parked_record p using unnest(%s::uuid[], %s::bigint[]) as v(pilot_id, id) "
+        "where p.pilot_id = v.pilot_id and p.id = v.id",
+        ([pilot for pilot, _ in rows], [number for _, number in rows]),
+    )
+
+
+async def count_parked_of(tx: Tx, pilot_ids: Collection[UUID]) -> dict[UUID, int]:
+    cursor = await tx.execute(
+        "select pilot_id, count(*) as n from parked_record where pilot_id = any(%s) group by pilot_id",
+        (list(pilot_ids),),
+    )
+    return {row["pilot_id"]: row["n"] for row in await cursor.fetchall()}
+
+
+async def count_parked(tx: Tx) -> int:
+    row = await (await tx.execute("select count(*) as n from parked_record")).fetchone()
+    return int(row["n"]) if row else 0
+
+
+async def listed(tx: Tx, pilot_id: UUID, before: datetime | None, limit: int) -> list[dict[str, Any]]:
+    """Records of a pilot, accepted, rejected or pending, newest first."""
+    cursor = await tx.execute(
+        """
+        select * from (
+            (select source, sequence, part, parts, corrects, 'accepted' as state, samples, newest as at, taken_at,
+                    encode(sha256, 'hex') as record_sha256, null::jsonb as problems
+             from report where pilot_id = %(pilot)s and (%(before)s::timestamptz is null or taken_at < %(before)s)
+             order by taken_at desc limit %(limit)s)
+            union all
+            (select source, sequence, part, null, null, 'rejected', 0, null, taken_at, encode(sha256, 'hex'), problems
+             from rejected_report where pilot_id = %(pilot)s and (%(before)s::timestamptz is null or taken_at < %(before)s)
+             order by taken_at desc limit %(limit)s)
+            union all
+            (select source, sequence, null, cardinality(records), null, 'pending', 0, null, taken_at, null, null
+             from intake where pilot_id = %(pilot)s and consumed_at is null
+               and (%(before)s::timestamptz is null or taken_at < %(before)s)
+             order by taken_at desc limit %(limit)s)
+        ) all_of_them order by taken_at desc, sequence desc nulls last, part desc limit %(limit)s
+        """,
+        {"pilot": pilot_id, "before": before, "limit": limit},
+    )
+    return await cursor.fetchall()
