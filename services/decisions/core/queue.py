@@ -17,6 +17,13 @@ Awaiting = Literal["reply", "supplement", "second_signer"]
 GROUPS: tuple[Group, ...] = ("overdue", "due_soon", "by_risk", "awaiting", "snoozed")
 """The queue's order."""
 
+_CLOCKED: dict[Group, str] = {"overdue": "rank_overdue", "due_soon": "rank_due_soon"}
+_AWAITING: dict[Awaiting, str] = {
+    "reply": "rank_awaiting_reply",
+    "supplement": "rank_awaiting_supplement",
+    "second_signer": "rank_awaiting_second_signer",
+}
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -112,11 +119,11 @@ def reasons(
         found.append(Reason("rank_snoozed", {"until": case.snoozed_until, "reason": case.snooze_reason}))
     if clocked:
         due, item = clocked[0]
-        code = {"overdue": "rank_overdue", "due_soon": "rank_due_soon"}.get(entry_group, "rank_due")
+        code = _CLOCKED.get(entry_group, "rank_due")
         found.append(Reason(code, {"kind": item.kind.value, "subject": item.subject, "clock": item.clock, "due": due}))
         if item.due is not None and item.due.provisional:
             found.append(Reason("rank_provisional", {"calendar": item.due.calendar_version}))
-    found.extend(Reason(f"rank_awaiting_{what}", {}) for what in waits)
+    found.extend(Reason(_AWAITING[what], {}) for what in waits)
     if pilot.risk is not None:
         found.append(Reason("rank_risk", {"band": pilot.risk_band, "score": f"{pilot.risk:.2f}"}))
     else:

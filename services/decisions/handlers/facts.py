@@ -1,0 +1,120 @@
+"""What the other services' facts do here: one handler a fact, each in the transaction that also remembers the fact as received."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from services.decisions.core import findings, issuing, pilots, replies, reports
+from services.decisions.core.change import Step
+from services.decisions.core.model import Book
+from services.decisions.core.quarters import quarter_of
+from services.decisions.handlers.desk import Desk
+from services.decisions.store import books, statistics
+from shared.contracts.base import Event
+from shared.contracts.errors import NotYet
+from shared.contracts.events import applications as a
+from shared.contracts.events import monitoring as m
+from shared.contracts.pilot import Window
+from shared.platform.cloudevents import Received
+from shared.platform.db import Tx
+from shared.reference.calendar import Calendar
+
+E = TypeVar("E", bound=Event)
+Decide = Callable[[Book, E, Calendar], Step]
+
+LARGE = (a.PilotRegistered, m.UsageRolled, m.RiskAssessed)
+"""Facts whose data is not kept a second time: it is large or of the moment, and stays in the topic."""
+
+
+async def keep(tx: Tx, received: Received[Event]) -> None:
+    """Remember a fact by id and hash: evidence may be bound to it."""
+    data = None if isinstance(received.event, LARGE) else received.data
+    await books.add_fact(tx, received.meta.id, received.event, received.content_hash, data)
+
+
+async def on_before_registration(_: Desk, tx: Tx, received: Received[Event]) -> None:
+    """An application that is no pilot yet: known, and nothing for an officer to do."""
+    await keep(tx, received)
+
+
+async def on_registered(desk: Desk, tx: Tx, received: Received[a.PilotRegistered]) -> None:
+    await keep(tx, received)
+    book, events = pilots.registered(received.event, desk.calendar)
+    await desk.books.save(tx, None, book, events)
+
+
+async def on_fact(decide: Decide[E], desk: Desk, tx: Tx, received: Received[E]) -> None:
+    """A fact that changes the pilot's book as ``decide`` says."""
+    event = received.event
+    await desk.change(tx, event.key, lambda book: decide(book, event, desk.calendar))
+    await keep(tx, received)
+
+
+async def on_noted(desk: Desk, tx: Tx, received: Received[Event]) -> None:
+    """A fact that changes nothing here, and may be evidence."""
+    await _known(desk, tx, received.event)
+    await keep(tx, received)
+
+
+async def on_reply(desk: Desk, tx: Tx, received: Received[a.ReplyFiled]) -> None:
+    event = received.event
+    await desk.change(
+        tx, event.pilot_id, lambda book: replies.filed(book, event, desk.calendar), proposals=(event.answers,)
+    )
+    await keep(tx, received)
+
+
+async def on_final_report(desk: Desk, tx: Tx, received: Received[a.FinalReportFiled]) -> None:
+    event = received.event
+    after = await desk.change(tx, event.pilot_id, lambda book: reports.final_filed(book, event, desk.calendar))
+    await statistics.keep_rules_in_the_way(tx, event, after.pilot.sector)
+    await keep(tx, received)
+
+
+async def on_decision_applied(desk: Desk, tx: Tx, received: Received[a.DecisionApplied]) -> None:
+    event = received.event
+    await desk.change(
+        tx, event.pilot_id, lambda book: (issuing.applied(pilots.moved(book, event), event), ()),
+        decisions=(event.decision_id,),
+    )  # fmt: skip
+    await keep(tx, received)
+
+
+async def on_decision_not_applied(desk: Desk, tx: Tx, received: Received[a.DecisionNotApplied]) -> None:
+    event = received.event
+    await desk.change(
+        tx, event.pilot_id, lambda book: issuing.not_applied(book, event, desk.calendar),
+        decisions=(event.decision_id,),
+    )  # fmt: skip
+    await keep(tx, received)
+
+
+async def on_usage(desk: Desk, tx: Tx, received: Received[m.UsageRolled]) -> None:
+    """Usage is projected for the statistics. No lock: the records of one pilot come in their order, and nothing else writes this."""
+    event = received.event
+    await _known(desk, tx, event)
+    if event.window is not Window.DAY:
+        by_total = event.window is Window.TOTAL
+        await statistics.keep_usage(
+            tx,
+            event.pilot_id,
+            event.metric,
+            quarter_of(event.sample_at or event.at),
+            total=event.value if by_total else None,
+            peak=None if by_total else event.value,
+        )
+    await keep(tx, received)
+
+
+async def _known(desk: Desk, tx: Tx, event: Event) -> None:
+    if await desk.books.rules_of(tx, event.key) is None:
+        raise NotYet(f"pilot {event.key}")
+
+
+def state_moved(book: Book, event: a.PilotStateChanged | a.PilotAmended, _: Calendar) -> Step:
+    return pilots.moved(book, event), ()
+
+
+def risk_assessed(book: Book, event: m.RiskAssessed, _: Calendar) -> Step:
+    return findings.risk_assessed(book, event), ()

@@ -1,0 +1,149 @@
+"""Proposals from draft to decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+from uuid import UUID
+
+from services.decisions.core import evidence, proposals
+from services.decisions.core.chain import Chain
+from services.decisions.core.evidence import Fact
+from services.decisions.core.model import Book, Content
+from services.decisions.handlers import showing
+from services.decisions.handlers.desk import Desk, actor_of, pilot_of_case, pilot_of_proposal
+from services.decisions.store import cases, decisions
+from shared.contracts.events.decisions import VerdictOnFinding
+from shared.contracts.http import decisions as http
+from shared.platform.access import Grant
+from shared.platform.db import Tx
+from shared.platform.ids import uuid7
+
+Facts = dict[UUID, Fact]
+
+
+async def draft(
+    desk: Desk, tx: Tx, grant: Grant, case_id: UUID, sent: http.ProposalWrite, now: datetime
+) -> http.ProposalView:
+    actor, proposal_id = actor_of(grant), uuid7()
+    pilot_id = await pilot_of_case(tx, grant, case_id)
+    before = await desk.load(tx, pilot_id, case_id=case_id, items=sent.items)
+    content = await _content(tx, pilot_id, sent)
+    after, events = proposals.draft(before, actor, proposal_id, content, now, desk.calendar)
+    await desk.books.save(tx, before, after, events)
+    return showing.proposal(after.proposals[proposal_id], after.pilot.rules)
+
+
+async def edit(
+    desk: Desk, tx: Tx, grant: Grant, proposal_id: UUID, sent: http.ProposalWrite, now: datetime
+) -> http.ProposalView:
+    actor = actor_of(grant)
+    pilot_id = await pilot_of_proposal(tx, grant, proposal_id)
+    before = await desk.load(tx, pilot_id, items=sent.items, proposals=(proposal_id,))
+    content = await _content(tx, pilot_id, sent)
+    after, events = proposals.edit(before, actor, proposal_id, content, now, desk.calendar)
+    await desk.books.save(tx, before, after, events)
+    return showing.proposal(after.proposals[proposal_id], after.pilot.rules)
+
+
+async def submit(
+    desk: Desk, tx: Tx, grant: Grant, proposal_id: UUID, sent: http.SubmitRequest, now: datetime
+) -> http.ProposalView:
+    actor = actor_of(grant)
+    return await _issuing(
+        desk,
+        tx,
+        grant,
+        proposal_id,
+        sent.together,
+        lambda book, facts, chain: proposals.submit(
+            book, actor, proposal_id, sent.together, facts, chain, now, desk.calendar
+        ),
+    )
+
+
+async def sign(desk: Desk, tx: Tx, grant: Grant, proposal_id: UUID, now: datetime) -> http.ProposalView:
+    actor = actor_of(grant)
+    return await _issuing(
+        desk,
+        tx,
+        grant,
+        proposal_id,
+        (),
+        lambda book, facts, chain: proposals.sign(book, actor, proposal_id, facts, chain, now, desk.calendar),
+    )
+
+
+async def send_back(
+    desk: Desk, tx: Tx, grant: Grant, proposal_id: UUID, sent: http.ReturnRequest, now: datetime
+) -> http.ProposalView:
+    actor = actor_of(grant)
+    pilot_id = await pilot_of_proposal(tx, grant, proposal_id)
+    after = await desk.change(
+        tx,
+        pilot_id,
+        lambda book: proposals.send_back(book, actor, proposal_id, sent.reason, now, desk.calendar),
+        proposals=(proposal_id,),
+    )
+    return showing.proposal(after.proposals[proposal_id], after.pilot.rules)
+
+
+async def withdraw(
+    desk: Desk, tx: Tx, grant: Grant, proposal_id: UUID, sent: http.WithdrawRequest, now: datetime
+) -> http.ProposalView:
+    actor = actor_of(grant)
+    pilot_id = await pilot_of_proposal(tx, grant, proposal_id)
+    after = await desk.change(
+        tx,
+        pilot_id,
+        lambda book: proposals.withdraw(book, actor, proposal_id, sent.reason, now, desk.calendar),
+        proposals=(proposal_id,),
+    )
+    return showing.proposal(after.proposals[proposal_id], after.pilot.rules)
+
+
+async def show(desk: Desk, tx: Tx, grant: Grant, proposal_id: UUID) -> http.ProposalView:
+    pilot_id = await pilot_of_proposal(tx, grant, proposal_id)
+    rules = await desk.books.rules_of(tx, pilot_id)
+    assert rules is not None, "a proposal has a pilot"
+    return showing.proposal(await cases.proposal(tx, pilot_id, proposal_id), rules)
+
+
+async def _issuing(
+    desk: Desk,
+    tx: Tx,
+    grant: Grant,
+    proposal_id: UUID,
+    together: Collection[UUID],
+    act: Callable[[Book, Facts, Chain], proposals.Issue],
+) -> http.ProposalView:
+    """What may issue: the pilot's lock first, then the authority's chain, so that decisions of one authority follow one another."""
+    actor = actor_of(grant)
+    pilot_id = await pilot_of_proposal(tx, grant, proposal_id)
+    before = await desk.load(tx, pilot_id, proposals=(proposal_id, *together))
+    bound = {ref.event_id for one in before.proposals.values() for ref in one.content.evidence}
+    facts = await cases.facts(tx, pilot_id, bound)
+    chain = await decisions.lock_chain(tx, actor.authority)
+    after, events, chain_after = act(before, facts, chain)
+    await desk.books.save(tx, before, after, events)
+    if chain_after != chain:
+        await decisions.save_chain(tx, chain_after)
+    return showing.proposal(after.proposals[proposal_id], after.pilot.rules)
+
+
+async def _content(tx: Tx, pilot_id: UUID, sent: http.ProposalWrite) -> Content:
+    facts = await cases.facts(tx, pilot_id, sent.evidence)
+    return Content(
+        kind=sent.kind,
+        items=sent.items,
+        reasons=sent.reasons,
+        public_reasons=sent.public_reasons,
+        legal_bases=sent.legal_bases,
+        evidence=evidence.bind(sent.evidence, facts, pilot_id),
+        verdicts=tuple(VerdictOnFinding(finding_id=v.finding_id, verdict=v.verdict) for v in sent.verdicts),
+        caps=tuple(cap.cap() for cap in sent.caps),
+        remedy_text=sent.remedy_text,
+        gate=sent.gate,
+        measure_id=sent.measure_id,
+        lifts=sent.lifts,
+    )

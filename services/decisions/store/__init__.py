@@ -1,0 +1,1 @@
+"""All SQL of this service, and the way between rows and core types."""

@@ -1,0 +1,150 @@
+"""What the statistics read: counts, lead times, the contribution of pilots by quarter, the law-reform list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from shared.contracts.events.applications import FinalReportFiled
+from shared.platform.db import Tx
+
+COUNTS = {
+    "pilots_by_state": "select state as name, count(*) as n from pilot group by state",
+    "pilots_by_outcome": "select outcome as name, count(*) as n from pilot where outcome is not null group by outcome",
+    "items_open": "select kind as name, count(*) as n from item where state = 'open' group by kind",
+    "decisions_by_kind": "select kind as name, count(*) as n from decision group by kind",
+    "measures_by_state": "select state as name, count(*) as n from measure group by state",
+}
+_LEAD_TIMES = {
+    "receipt_to_start": "select start_at - received_at as took from pilot where end_at is not null",
+    "case": "select closed_at - opened_at as took from case_file where closed_at is not null",
+    "finding_to_decision": (
+        "select resolved_at - opened_at as took from item "
+        "where resolution = 'decided' and kind in ('finding', 'tip', 'referral')"
+    ),
+    "permit_to_decision": "select resolved_at - opened_at as took from item where resolution = 'decided' and kind = 'permit'",
+    "measure_to_decision": "select resolved_at - opened_at as took from item where resolution = 'decided' and kind = 'measure'",
+    "draft_to_issue": (
+        "select d.issued_at - p.drafted_at as took from decision d join proposal p using (pilot_id, proposal_id)"
+    ),
+}
+
+
+async def counts(tx: Tx, name: str) -> dict[str, int]:
+    """One of :data:`COUNTS`."""
+    return {row["name"]: row["n"] for row in await (await tx.execute(COUNTS[name])).fetchall()}
+
+
+async def totals(tx: Tx) -> dict[str, int]:
+    row = await (
+        await tx.execute(
+            """
+            select (select count(*) from case_file where closed_at is null) as cases_open,
+                   (select count(*) from item where state = 'open' and overdue) as items_overdue,
+                   (select count(*) from item where overdue) as overdue_ever,
+                   (select count(*) from decision where effect = 'without_effect') as decisions_without_effect
+            """
+        )
+    ).fetchone()
+    assert row is not None, "a select without a from gives one row"
+    return row
+
+
+async def oldest_open(tx: Tx) -> Any:
+    """When the oldest case in the queue was opened, None when the queue is empty."""
+    row = await (await tx.execute("select min(opened_at) as at from queue_entry where lead")).fetchone()
+    return row["at"] if row else None
+
+
+async def lead_times(tx: Tx) -> list[dict[str, Any]]:
+    """Each with its count, and median and ninth decile in hours."""
+    found = []
+    for name, sql in _LEAD_TIMES.items():
+        cursor = await tx.execute(
+            "select count(*) as count, "  # noqa: S608 - our own statements
+            "percentile_cont(0.5) within group (order by extract(epoch from took) / 3600.0) as median_hours, "
+            "percentile_cont(0.9) within group (order by extract(epoch from took) / 3600.0) as p90_hours "
+            f"from ({sql}) measured"
+        )
+        row = await cursor.fetchone()
+        assert row is not None, "an aggregate gives one row"
+        found.append({"name": name, **row})
+    return found
+
+
+# The contribution of pilots
+
+
+async def keep_usage(
+    tx: Tx, pilot_id: UUID, metric: str, quarter: str, *, total: Decimal | None, peak: Decimal | None
+) -> None:
+    """A value as it stood in a quarter: the latest total, or the highest value at one time.
+
+    A total that is corrected later counts in the latest quarter that is known: what earlier quarters were told stays.
+    """
+    await tx.execute(
+        """
+        insert into usage (pilot_id, metric, quarter, total, peak)
+        select %(pilot)s, %(metric)s, greatest(%(quarter)s, (
+            select max(quarter) from usage where pilot_id = %(pilot)s and metric = %(metric)s
+        )), %(total)s, %(peak)s
+        on conflict (pilot_id, metric, quarter) do update
+        set total = coalesce(excluded.total, usage.total), peak = greatest(excluded.peak, usage.peak)
+        """,
+        {"pilot": pilot_id, "metric": metric, "quarter": quarter, "total": total, "peak": peak},
+    )
+
+
+async def usage(tx: Tx) -> list[dict[str, Any]]:
+    """Each pilot's metrics by quarter; ``accrued`` is what was added to a total since the quarter before."""
+    cursor = await tx.execute(
+        """
+        select u.pilot_id, p.sector, p.provinces, p.rules_id, u.metric, u.quarter, u.peak,
+               u.total - coalesce(lag(u.total) over (partition by u.pilot_id, u.metric order by u.quarter), 0) as accrued
+        from usage u join pilot p using (pilot_id)
+        order by u.pilot_id, u.metric, u.quarter
+        """
+    )
+    return await cursor.fetchall()
+
+
+async def terms(tx: Tx) -> list[dict[str, Any]]:
+    """When each started pilot ran: from its start to its end, or until now."""
+    cursor = await tx.execute(
+        "select pilot_id, sector, provinces, start_at, coalesce(winding_since, ended_at) as until, state from pilot "
+        "where end_at is not null"
+    )
+    return await cursor.fetchall()
+
+
+# The law-reform list
+
+
+async def keep_rules_in_the_way(tx: Tx, event: FinalReportFiled, sector: str) -> None:
+    """What the pilot's final report says; a later one takes its place."""
+    await tx.execute("delete from rule_in_the_way where pilot_id = %s", (event.pilot_id,))
+    rows: Iterable[tuple[Any, ...]] = [
+        (event.pilot_id, n, event.report_id, rule.legal_basis, rule.article, rule.text, sector)
+        for n, rule in enumerate(event.rules_in_the_way)
+    ]
+    async with tx.cursor() as cursor:
+        await cursor.executemany(
+            "insert into rule_in_the_way (pilot_id, position, report_id, legal_basis, article, text, sector) "
+            "values (%s, %s, %s, %s, %s, %s, %s)",
+            rows,
+        )
+
+
+async def rules_in_the_way(tx: Tx) -> list[dict[str, Any]]:
+    """Over all pilots, what stood in most pilots' way first."""
+    cursor = await tx.execute(
+        """
+        select legal_basis, article, count(distinct pilot_id) as pilots,
+               array_agg(distinct sector order by sector) as sectors, (array_agg(text order by pilot_id, position))[1:50] as texts
+        from rule_in_the_way group by legal_basis, article
+        order by pilots desc, legal_basis, article nulls first
+        """
+    )
+    return await cursor.fetchall()
