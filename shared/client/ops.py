@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from shared.client.transport import Transport
 from shared.contracts.base import Contract, Instant
 
@@ -25,7 +27,7 @@ class Progress(Contract):
     lag: int = 0
     parked: int = 0
     poison: int = 0
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] = Field(default_factory=dict)
 
 
 class DeadLetter(Contract):

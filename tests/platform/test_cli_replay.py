@@ -1,0 +1,196 @@
+"""Replay from the log alone: identical when nothing was touched, and the very thing named when something was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any
+from uuid import uuid5
+
+import pytest
+
+from deploy.cli.eventlog import Logged
+from deploy.cli.recompute import Told, recompute
+from deploy.cli.replaying import Chains, Replay, issued_in, replay_in
+from deploy.demo import season
+from services.decisions.core.chain import Chain, seal
+from services.decisions.core.evidence import evidence_hash
+from shared.contracts.events.applications import PilotStarted
+from shared.contracts.events.decisions import DecisionIssued, MadeUpon, VerdictOnFinding
+from shared.contracts.events.monitoring import EventRef, FindingCleared, FindingOpened, InterimMeasureTaken
+from shared.contracts.pilot import PilotState
+from shared.contracts.topics import APPLICATIONS, DECISIONS, METRICS, MONITORING
+from tests.journeys.simulated import SPACE, Simulation, law, name_of, play
+
+SHOWS = {show.name: show for show in season.load()}
+
+
+@cache
+def played(name: str) -> Simulation:
+    return play(SHOWS[name])
+
+
+@pytest.mark.parametrize("name", sorted(SHOWS))
+def test_the_log_alone_gives_every_finding_again_byte_for_byte(name: str) -> None:
+    pilot = played(name)
+    before = [event for event in pilot.told if isinstance(event, Told)]
+    after = recompute(pilot.log, law().calendar)
+    assert [one.data() for one in after] == [one.data() for one in before]
+
+
+def test_records_sent_twice_and_facts_sent_twice_change_nothing() -> None:
+    pilot = played("Rent")
+    doubled = [copy for record in pilot.log for copy in (record, record)]
+    assert recompute(doubled, law().calendar) == recompute(pilot.log, law().calendar)
+
+
+def decided(pilot: Simulation) -> tuple[Logged, list[Logged], Chains]:
+    """A decision on the pilot's first crowd breach, sealed as the first of its authority, and the log with it."""
+    opened = next(one for one in pilot.told if isinstance(one, FindingOpened) and one.rule == "cap_exceeded")
+    measure = next(one for one in pilot.told if isinstance(one, InterimMeasureTaken))
+    bound = [one for one in pilot.log if one.event_id in (name_of(opened), name_of(measure))]
+    refs = tuple(EventRef(event_id=name_of(one.event), sha256=one.sha256) for one in bound if one.event)
+    draft = DecisionIssued(
+        at=opened.at,
+        pilot_id=opened.pilot_id,
+        case_id=uuid5(SPACE, "case"),
+        decision_id=uuid5(SPACE, "decision"),
+        number="1/QĐ-HK",
+        kind="warn",
+        authority="prov_79_culture",
+        items=(),
+        reasons="Over the cap.",
+        public_reasons="Over the cap.",
+        legal_bases=(),
+        evidence=refs,
+        evidence_hash=evidence_hash(refs),
+        findings=(VerdictOnFinding(finding_id=opened.finding_id, verdict="confirmed"),),
+        rule_set="0" * 64,
+        proposer="lan",
+        made_upon=MadeUpon(state=PilotState.ACTIVE, causes=(), envelope_version=1),
+        previous_hash="0" * 64,
+        hash="0" * 64,
+    )
+    _, sealed = seal(Chain("prov_79_culture"), draft)
+    fresh = replace(pilot, log=list(pilot.log))
+    record = fresh.write(DECISIONS, sealed)
+    return record, fresh.log, Chains.of(issued_in(fresh.log))
+
+
+def replayed(change: Callable[[Logged], Logged | None] = lambda record: record) -> Replay:
+    """The replay of the decision about Rent, with every record changed, or dropped where ``change`` gives None."""
+    record, log, _ = decided(played("Rent"))
+    changed = [after for one in log if (after := change(one)) is not None]
+    issued = issued_in(changed)
+    return replay_in(issued[0] if issued else record, changed, Chains.of(issued), law().calendar)
+
+
+def rewritten(record: Logged, change: Callable[[dict[str, Any]], None]) -> Logged:
+    data = json.loads(record.data)
+    change(data)
+    return replace(record, data=json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def broken(found: Replay) -> list[str]:
+    return [f"{check.what}: {check.difference}" for check in found.checks if not check.holds]
+
+
+def test_an_untouched_log_replays_identical() -> None:
+    found = replayed()
+    assert found.identical, broken(found)
+    assert {"the evidence set", "the chain of prov_79_culture", "the state that it was made upon"} < {
+        check.what for check in found.checks
+    }
+    assert any(check.what == "FindingOpened cap_exceeded crowd_peak/concurrent" for check in found.checks)
+
+
+def test_a_report_with_other_figures_makes_another_finding() -> None:
+    def lower(record: Logged) -> Logged:
+        if record.topic != METRICS.name:
+            return record
+        return rewritten(record, lambda data: data["samples"][3].update(value="1"))
+
+    assert "FindingOpened cap_exceeded crowd_peak/concurrent: recomputed, it does not happen" in broken(replayed(lower))
+
+
+def test_a_report_changed_by_one_person_shows_in_the_hash_that_the_finding_names() -> None:
+    def one_more(record: Logged) -> Logged:
+        if record.topic != METRICS.name or record.offset != 2:
+            return record
+        return rewritten(record, lambda data: data["samples"][3].update(value="1191"))
+
+    said = broken(replayed(one_more))
+    assert any("/evidence/value was 1190, is 1191" in one for one in said), said
+    assert any("/evidence/records was" in one for one in said), said
+
+
+def test_changed_evidence_is_named_by_its_hash() -> None:
+    def milder(record: Logged) -> Logged:
+        event = record.event
+        if not isinstance(event, FindingOpened) or event.rule != "cap_exceeded":
+            return record
+        return rewritten(record, lambda data: data.update(severity="minor"))
+
+    said = broken(replayed(milder))
+    assert any(one.startswith("evidence ") and "its bytes hash to" in one for one in said), said
+
+
+def test_missing_evidence_is_named() -> None:
+    said = broken(replayed(lambda record: None if isinstance(record.event, InterimMeasureTaken) else record))
+    assert any("the log does not hold this event" in one for one in said), said
+
+
+def test_the_lost_opening_of_a_judged_finding_is_named() -> None:
+    said = broken(replayed(lambda record: None if record.topic == MONITORING.name else record))
+    assert any(one.startswith("finding ") and "does not hold its opening" in one for one in said), said
+
+
+def test_every_field_of_the_decision_is_under_its_hash() -> None:
+    def reworded(record: Logged) -> Logged:
+        if record.topic != DECISIONS.name:
+            return record
+        return rewritten(record, lambda data: data.update(reasons="Another reason."))
+
+    assert "the chain of prov_79_culture: 1/QĐ-HK: its hash is not that of its fields" in broken(replayed(reworded))
+
+
+def test_an_exchanged_evidence_set_is_found() -> None:
+    def swapped(record: Logged) -> Logged:
+        if record.topic != DECISIONS.name:
+            return record
+        return rewritten(record, lambda data: data.update(evidence=data["evidence"][:1]))
+
+    assert any(one.startswith("the evidence set: hashes to") for one in broken(replayed(swapped)))
+
+
+def test_a_state_that_never_was_is_found() -> None:
+    def never_started(record: Logged) -> Logged | None:
+        return None if isinstance(record.event, PilotStarted) else record
+
+    said = broken(replayed(never_started))
+    assert any(one.startswith("the state that it was made upon: was") for one in said), said
+
+
+def test_a_decision_outside_the_chain_is_found() -> None:
+    def loose(record: Logged) -> Logged:
+        if record.topic != DECISIONS.name:
+            return record
+        return rewritten(record, lambda data: data.update(previous_hash="1" * 64))
+
+    assert "the chain of prov_79_culture: breaks after 0 of 1 decisions" in broken(replayed(loose))
+
+
+def test_two_decisions_after_one_hash_are_a_fork() -> None:
+    record, log, _ = decided(played("Rent"))
+    twin = rewritten(record, lambda data: data.update(number="2/QĐ-HK"))
+    chains = Chains.of([record, replace(twin, headers=())])
+    (found,) = [one for one in replay_in(record, log, chains, law().calendar).checks if "chain" in one.what]
+    assert found.difference == "forks after 0 decisions: 1/QĐ-HK, 2/QĐ-HK"
+
+
+def test_clearings_are_recomputed_too() -> None:
+    again = recompute(played("Rent").log, law().calendar)
+    assert {one.reason for one in again if isinstance(one, FindingCleared)} == {"recovered", "adjusted"}
+    assert APPLICATIONS.name in {one.topic for one in played("Rent").log}
