@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from datetime import datetime
 
@@ -19,6 +20,10 @@ def main(arguments: list[str] | None = None) -> int:
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; Python must not complain when it closes the output at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("\nInterrupted. What runs goes on in the background: make status, make down", file=sys.stderr)
         return 130

@@ -105,7 +105,7 @@ class Instance:
     @property
     def has_data(self) -> bool:
         """Whether anything was ever kept here: then the number of brokers and the sandbox clock are fixed."""
-        made = (self.folder / "postgres" / "data", self.folder / "kafka", self.prepared_file)
+        made = (self.folder / "postgres" / "data", self.folder / "kafka" / "broker-1", self.prepared_file)
         return any(path.exists() for path in made)
 
     @property
@@ -116,6 +116,18 @@ class Instance:
     @property
     def secrets(self) -> Secrets:
         return self._read(self._secrets_file, Secrets)
+
+    def make_folders(self) -> None:
+        """Only their owner looks into them: logs and Kafka's files hold what startups sent. (PostgreSQL, when it runs as another
+        account, passes through the instance's folder to its own.)"""
+        for folder, mode in (
+            (self.folder, 0o711),
+            (self.logs, 0o700),
+            (self.run, 0o700),
+            (self.folder / "kafka", 0o700),
+        ):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(mode)
 
     def configure(
         self,

@@ -129,6 +129,9 @@ def fetch_with_jgo(jar: Jar, folder: Path) -> Path:
     """By jgo, as a downloader only: its resolver of dependencies plays no part."""
     from jgo.maven import MavenContext
 
+    # Its HTTP library knows only a variable of its own for the machine's certificates.
+    if certificates := os.environ.get("SSL_CERT_FILE"):
+        os.environ.setdefault("REQUESTS_CA_BUNDLE", certificates)
     context = MavenContext(repo_cache=folder, timeout=60)
     artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
     return Path(artifact.resolve())

@@ -174,7 +174,6 @@ def _check_machine(instance: Instance) -> None:
 def _spawn(instance: Instance) -> None:
     """Start the supervisor in a session of its own: it outlives this terminal."""
     instance.status_file.unlink(missing_ok=True)
-    instance.logs.mkdir(parents=True, exist_ok=True)
     with (instance.logs / "supervisor.log").open("ab") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "deploy.local.supervise", str(instance.root), instance.name],
@@ -219,7 +218,7 @@ def _follow_start(instance: Instance, say: Say) -> Status:
 def _one_at_a_time(instance: Instance) -> Iterator[None]:
     """Two ``up`` at once: the second waits, then finds the stack up."""
     try:
-        instance.folder.mkdir(parents=True, exist_ok=True)
+        instance.make_folders()
         with (instance.folder / "up.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

@@ -49,17 +49,21 @@ async def ensure_topics(bootstrap: str, wanted: Iterable[Wanted]) -> list[str]:
         there = set(await admin.list_topics())
         brokers = len((await admin.describe_cluster())["brokers"])
         absent = [topic for topic in asked if topic.name not in there]
-        if absent:
-            await _create(admin, absent, replication=min(3, brokers))
-        await _check(admin, [topic for topic in asked if topic.name in there])
+        async with asyncio.timeout(_TRY_SECONDS):
+            made = await _create(admin, absent, replication=min(3, brokers))
+            await _until_led(admin, [topic.name for topic in asked])
+        await _check(admin, [topic for topic in asked if topic.name not in made])
+    except TimeoutError as error:
+        raise StackError(f"Kafka at {bootstrap} did not make the topics in {_TRY_SECONDS:.0f} s.") from error
     except (KafkaError, OSError) as error:
         raise StackError(f"Kafka at {bootstrap} did not make the topics: {error}") from error
     finally:
         await admin.close()
-    return [topic.name for topic in absent]
+    return made
 
 
-async def _create(admin: AIOKafkaAdminClient, absent: list[Wanted], *, replication: int) -> None:
+async def _create(admin: AIOKafkaAdminClient, absent: list[Wanted], *, replication: int) -> list[str]:
+    """The names of those that were made; one that somebody else made meanwhile is not among them."""
     configs = {"cleanup.policy": "delete", "min.insync.replicas": str(max(1, replication - 1))}
     pending = {
         topic.name: NewTopic(
@@ -70,16 +74,27 @@ async def _create(admin: AIOKafkaAdminClient, absent: list[Wanted], *, replicati
         )
         for topic in absent
     }
-    async with asyncio.timeout(_TRY_SECONDS):
-        while pending:
-            answer = await admin.create_topics(list(pending.values()))
-            for name, code, *_ in answer.topic_errors:
-                if code in (0, _TOPIC_ALREADY_EXISTS):
-                    del pending[name]
-                elif code not in _LATER:
-                    raise StackError(f"Kafka refused to make the topic {name}: {for_code(code).__name__}")
-            if pending:
-                await asyncio.sleep(0.2)
+    made = []
+    while pending:
+        answer = await admin.create_topics(list(pending.values()))
+        for name, code, *_ in answer.topic_errors:
+            if code in (0, _TOPIC_ALREADY_EXISTS):
+                del pending[name]
+                made += [name] if code == 0 else []
+            elif code not in _LATER:
+                raise StackError(f"Kafka refused to make the topic {name}: {for_code(code).__name__}")
+        if pending:
+            await asyncio.sleep(0.2)
+    return made
+
+
+async def _until_led(admin: AIOKafkaAdminClient, names: list[str]) -> None:
+    """Wait until every partition has a leader: a topic is made before the brokers know of it."""
+    while True:
+        found = await admin.describe_topics(names)
+        if all(topic["error_code"] == 0 and all(p["leader"] >= 0 for p in topic["partitions"]) for topic in found):
+            return
+        await asyncio.sleep(0.05)
 
 
 async def _check(admin: AIOKafkaAdminClient, existing: list[Wanted]) -> None:

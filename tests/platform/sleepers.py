@@ -30,7 +30,7 @@ def sleeper(instance: Instance, name: str, code: str = _SLEEP, **more: object) -
         ready=ready.exists,
         grace=5.0,
     )
-    return Part(**{**vars(part), **more})  # type: ignore[arg-type]
+    return Part(**{**vars(part), **more})
 
 
 def stages(instance: Instance) -> Stages:

@@ -27,11 +27,14 @@ class Stack:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.instance = instance_at(root)
+        self.said = root / "said.log"
         self.supervisor: subprocess.Popen[bytes] | None = None
 
     def up(self) -> None:
         self.instance.status_file.unlink(missing_ok=True)
-        self.supervisor = subprocess.Popen([sys.executable, "-m", "tests.platform.sleepers", str(self.root)])
+        with self.said.open("ab") as said:
+            command = [sys.executable, "-m", "tests.platform.sleepers", str(self.root)]
+            self.supervisor = subprocess.Popen(command, stdout=said)
         self.until(lambda: self.state is StackState.UP)
 
     def kill_supervisor(self) -> None:
@@ -78,6 +81,11 @@ def test_parts_start_in_order_and_stop_in_reverse(stack: Stack) -> None:
     assert stack.supervisor.wait(20) == 0  # type: ignore[union-attr]
     assert stack.state is StackState.DOWN
     assert leftovers.records(stack.instance) == {}
+    said = [line.split(" ", 1)[1] for line in stack.said.read_text().splitlines()]
+    assert said == [
+        *("starting", "first starting", "first ready", "second starting", "second ready", "up"),
+        *("stopping", "second stopped", "first stopped", "down"),
+    ]
 
 
 def test_a_killed_part_comes_back_and_it_is_said(stack: Stack) -> None:
