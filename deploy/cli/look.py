@@ -43,17 +43,22 @@ def queue(instance: InstanceName = None, as_json: AsJson = False) -> None:
     if not rows:
         out().print("The queue is empty.")
         return
-    table = Table(title=f"{len(rows)} cases", title_justify="left")
-    for column in ("case", "pilot", "state", "due", "risk", "open items", "why here"):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(
-            *(f"{row.code}\n{row.case_id}", f"{row.title}\n{row.pilot_code}", row.pilot_state),
-            *(when(row.due.instant if row.due else None), "" if row.risk is None else f"{row.risk:.2f}"),
-            "\n".join(f"{item.kind}: {item.subject}" for item in row.items if item.state == "open"),
-            "\n".join(reason.vi if language() == "vi" else reason.en for reason in row.reasons),
-        )
-    out().print(table)
+    for place, row in enumerate(rows, start=1):
+        _print_row(out(), place, row)
+
+
+def _print_row(console: Console, place: int, row: QueueRow) -> None:
+    """Lines rather than a table: ids and reasons stay whole in a narrow terminal."""
+    due = f" · due {when(row.due.instant)}" if row.due else ""
+    risk = "" if row.risk is None else f" · risk {row.risk:.2f}"
+    console.print(f"[bold]{place}. {row.title}[/] · {row.pilot_code} · {row.pilot_state}{due}{risk}")
+    why = "; ".join(reason.vi if language() == "vi" else reason.en for reason in row.reasons)
+    console.print(f"   {why}", markup=False)
+    for item in row.items:
+        if item.state == "open":
+            severity = f" ({item.severity})" if item.severity else ""
+            console.print(f"   - {item.kind}: {item.subject}{severity}", markup=False)
+    console.print(f"   {row.code} · haukiem case {row.case_id}", markup=False, style="dim")
 
 
 async def _queue(instance: Instance) -> tuple[QueueRow, ...]:

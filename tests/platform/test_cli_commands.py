@@ -1,0 +1,215 @@
+"""The command line: what it prints, how it fails, and that no expected failure is a traceback. The services are answered for here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.cli import main as cli
+from deploy.cli import session
+from deploy.local import clockfile
+from deploy.local.instance import Instance
+from shared.client import Client
+
+PILOT = "0198f000-0000-7000-8000-000000000001"
+CASE = "0198f000-0000-7000-8000-000000000002"
+LETTER = {
+    "id": 7, "consumer": "decisions", "state": "poison", "topic": "haukiem.monitoring.v1", "partition": 3, "offset": 12,
+    "key": PILOT, "reason": "the headers cannot be read", "set_aside_at": "2026-07-19T16:00:00Z", "attempts": 1,
+}  # fmt: skip
+ITEM = {
+    "item_id": PILOT, "kind": "finding", "subject": "crowd_peak/concurrent", "authority": "prov_79_culture", "state": "open",
+    "opened_at": "2026-07-19T23:00:00+07:00",
+}  # fmt: skip
+ROW = {
+    "case_id": CASE, "code": "HS-000001", "pilot_id": PILOT, "pilot_code": "HK-G16-26-000001", "title": "Rent",
+    "organisation": "Rent", "sector": "performing_arts", "tier": 2, "pilot_state": "restricted",
+    "lead_authority": "prov_79_culture", "state": "open", "opened_at": "2026-07-19T23:00:00+07:00", "items": [ITEM],
+    "group": "due_soon", "risk": 1.74,
+    "reasons": [{"code": "due_soon", "vi": "Sắp hết hạn", "en": "Due within one working day"}],
+}  # fmt: skip
+
+Answers = dict[str, object]
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def answers() -> Answers:
+    """What the services answer, by "METHOD /path"; anything else is a 404 of theirs."""
+    return {}
+
+
+@pytest.fixture
+def asked() -> list[httpx.Request]:
+    return []
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Instance:
+    made = Instance("main", tmp_path)
+    made.configure(environ={})
+    return made
+
+
+@pytest.fixture
+def haukiem(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    answers: Answers,
+    asked: list[httpx.Request],
+) -> Run:
+    """Run a command as its entry point does; gives the exit code, standard output and standard error."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        found = answers.get(f"{request.method} {request.url.path}")
+        if isinstance(found, Exception):
+            raise found
+        if callable(found):
+            found = found()
+        if found is None:
+            problem = {"status": 404, "code": "not_found", "detail": "There is no such thing."}
+            return httpx.Response(404, json=problem)
+        return httpx.Response(200, json=found)
+
+    class Here(Instance):
+        def __init__(self, name: str = "main", root: Path = tmp_path) -> None:
+            super().__init__(name, root)
+
+        @classmethod
+        def current(cls, root: Path = tmp_path) -> Here:
+            return cls("main", root)
+
+    def client(*args: object, **more: object) -> Client:
+        more["http"] = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+        return Client(*args, **more)  # type: ignore[arg-type]
+
+    for module in (session, sys.modules["deploy.cli.clock"], sys.modules["deploy.cli.stack"]):
+        monkeypatch.setattr(module, "Instance", Here)
+    for module in (session, sys.modules["deploy.cli.clock"]):
+        monkeypatch.setattr(module, "Client", client)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["haukiem", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        code = ended.value.code
+        return code if isinstance(code, int) else int(code is not None), said.out, said.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("queue",), ("case", CASE), ("pilot", PILOT), ("dead", "list"), ("republish",), ("replay", PILOT), ("status",),
+        ("logs",), ("clock", "show"), ("clock", "forward"), ("token", "officer"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_without_a_stack_every_command_says_so(haukiem: Run, arguments: tuple[str, ...]) -> None:
+    code, out, err = haukiem(*arguments)
+    assert (code, out) == (session.NOT_RUNNING, "")
+    assert err.startswith("There is no stack main yet.")
+
+
+def test_services_that_are_away_are_named(haukiem: Run, instance: Instance, answers: Answers) -> None:
+    answers["GET /queue"] = httpx.ReadError("reset")
+    code, _, err = haukiem("queue")
+    assert code == session.NOT_RUNNING
+    assert "decisions at http://127.0.0.1:18083 could not be reached" in err
+
+
+def test_the_queue_says_why_each_case_stands_where_it_stands(
+    haukiem: Run, instance: Instance, answers: Answers
+) -> None:
+    answers["GET /queue"] = {"rows": [ROW], "total": 1}
+    code, out, _ = haukiem("queue")
+    assert code == 0
+    assert "Rent" in out and "Due within one working day" in out
+    code, out, _ = haukiem("queue", "--json")
+    assert (code, json.loads(out)[0]["reasons"][0]["vi"]) == (0, "Sắp hết hạn")
+
+
+def test_an_empty_queue_is_said(haukiem: Run, instance: Instance, answers: Answers) -> None:
+    answers["GET /queue"] = {"rows": [], "total": 0}
+    assert haukiem("queue") == (0, "The queue is empty.\n", "")
+
+
+def test_a_case_or_pilot_that_does_not_exist_is_one_line(haukiem: Run, instance: Instance, answers: Answers) -> None:
+    answers["GET /queue"] = {"rows": [ROW], "total": 1}
+    code, _, err = haukiem("case", "HS-999999")
+    assert (code, err) == (1, "There is no open case HS-999999. The queue: haukiem queue\n")
+    code, _, err = haukiem("pilot", "HK-G16-26-999999")
+    assert (code, err) == (1, "There is no pilot HK-G16-26-999999 in the register.\n")
+    code, _, err = haukiem("pilot", PILOT)
+    assert (code, err) == (1, "There is no such thing. (not_found, HTTP 404)\n")
+
+
+def test_dead_letters_are_listed_shown_and_sent_again(
+    haukiem: Run, instance: Instance, answers: Answers, asked: list[httpx.Request]
+) -> None:
+    answers |= {"GET /ops/dead": {"items": []}, "GET /ops/dead/7": LETTER, "POST /ops/dead/7/resend": {"id": 7}}
+    assert haukiem("dead", "list") == (0, "Nothing was set aside.\n", "")
+    code, out, _ = haukiem("dead", "show", "decisions", "7")
+    assert (code, "reason: the headers cannot be read" in out) == (0, True)
+    assert haukiem("dead", "resend", "decisions", "7")[0] == 0
+    assert (asked[-1].url.port, asked[-1].url.path) == (18083, "/ops/dead/7/resend")
+    code, _, err = haukiem("dead", "resend", "billing", "7")
+    assert (code, "There is no service billing" in err) == (2, True)
+
+
+def test_republish_says_how_many_events_go_out_again(haukiem: Run, instance: Instance, answers: Answers) -> None:
+    answers["POST /ops/republish"] = {"rows": 3}
+    code, out, _ = haukiem("republish", "--json")
+    assert (code, json.loads(out)) == (0, {"applications": 3, "monitoring": 3, "decisions": 3})
+
+
+def test_the_clock_is_set_only_on_an_empty_stack(haukiem: Run, instance: Instance) -> None:
+    code, out, _ = haukiem("clock", "set", "2026-07-06T08:00:00+07:00")
+    assert (code, "stands at 2026-07-06T08:00:00+07:00" in out) == (0, True)
+    assert instance.settings.clock
+    assert haukiem("clock", "show", "--json")[1] == '{\n  "now": "2026-07-06T08:00:00+07:00"\n}\n'
+    (instance.folder / "kafka" / "broker-1").mkdir(parents=True)
+    code, _, err = haukiem("clock", "set", "2026-07-07T08:00:00+07:00")
+    assert (code, "only on an empty data directory" in err) == (1, True)
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "2026-07-06T08:00:00"])
+def test_an_instant_needs_its_offset(haukiem: Run, instance: Instance, text: str) -> None:
+    code, _, err = haukiem("clock", "set", text)
+    assert (code, "2026-07-06T08:00:00+07:00" in err) == (2, True)
+
+
+def test_the_clock_goes_forward_to_what_is_due(haukiem: Run, instance: Instance, answers: Answers) -> None:
+    start, due = datetime(2026, 7, 6, 1, tzinfo=UTC), datetime(2026, 7, 13, 17, tzinfo=UTC)
+    clockfile.set_clock(instance.clock_file, start, empty=True)
+
+    def progress() -> dict[str, object]:
+        now = clockfile.read_clock(instance.clock_file)
+        ahead = {"next_due": due.isoformat()} if now < due else {}
+        return {"service": "applications", "now": now.isoformat(), "swept_until": now.isoformat(), **ahead}
+
+    answers["GET /ops/progress"] = progress
+    code, out, _ = haukiem("clock", "forward", "--json")
+    assert (code, json.loads(out)) == (0, {"now": "2026-07-14T00:00:00+07:00", "steps": 1})
+    code, out, _ = haukiem("clock", "forward", "--to", "2026-07-15T00:00:00+07:00", "--json")
+    assert (code, json.loads(out)) == (0, {"now": "2026-07-15T00:00:00+07:00", "steps": 0})
+
+
+def test_replay_wants_one_decision_or_all(haukiem: Run, instance: Instance) -> None:
+    code, _, err = haukiem("replay")
+    assert (code, err) == (2, "Name one decision, or say --all.\n")
+
+
+def test_a_token_is_minted_for_a_role(haukiem: Run, instance: Instance) -> None:
+    code, out, _ = haukiem("token", "startup", "--org", "0312345670")
+    assert (code, out.count("."), out.endswith("\n")) == (0, 2, True)
