@@ -27,22 +27,22 @@ $(UV): deploy/local/find-python
 	@deploy/local/install-uv $(UV_VERSION)
 
 up: $(STAMP) ## bring everything up in the background (BROKERS=1|3, CLOCK=<instant> for an empty sandbox clock)
-	@$(BIN)/python -m deploy.local up $(if $(BROKERS),--brokers $(BROKERS)) $(if $(CLOCK),--clock "$(CLOCK)")
+	@$(BIN)/haukiem up $(if $(BROKERS),--brokers $(BROKERS)) $(if $(CLOCK),--clock "$(CLOCK)")
 
 status: $(STAMP) ## what runs where
-	@$(BIN)/python -m deploy.local status
+	@$(BIN)/haukiem status
 
 logs: $(STAMP) ## the end of the logs (PART=applications, FOLLOW=1)
-	@$(BIN)/python -m deploy.local logs $(PART) $(if $(FOLLOW),--follow)
+	@$(BIN)/haukiem logs $(PART) $(if $(FOLLOW),--follow)
 
 down: $(STAMP) ## stop everything; data stays
-	@$(BIN)/python -m deploy.local down
+	@$(BIN)/haukiem down
 
 clean: $(STAMP) ## stop everything and remove all data
-	@$(BIN)/python -m deploy.local clean
+	@$(BIN)/haukiem clean
 
 doctor: $(STAMP) ## is this machine able to run the stack?
-	@$(BIN)/python -m deploy.local doctor
+	@$(BIN)/haukiem doctor
 
 demo: $(STAMP) ## a whole season of the sandbox on real figures, in a few minutes
 	@$(BIN)/haukiem demo

@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 
 from deploy.local import leftovers
-from deploy.local.instance import Instance
-from deploy.local.parts import Stages
 from deploy.local.processes import Identity, start, wait_until
 from deploy.local.stack import current_status, down
 from deploy.local.status import PartState, PartStatus, StackState
@@ -165,11 +163,11 @@ def test_a_number_that_now_belongs_to_another_process_is_left_alone(tmp_path: Pa
         bystander.kill()
 
 
-def _run(instance: Instance, stages: Stages) -> int:
-    """The supervisor in this process; its signal handlers are put back."""
+def _run(supervisor: Supervisor) -> int:
+    """The supervisor in this process; the signal handlers it sets are taken back."""
     kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        return Supervisor(instance, stages).run()
+        return supervisor.run()
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
@@ -180,7 +178,7 @@ def test_a_part_that_cannot_start_fails_the_start_with_the_end_of_its_log(tmp_pa
     instance.make_folders()
     stands = sleeper(instance, "stands")
     breaks = sleeper(instance, "breaks", code="raise SystemExit('no such file: policy.toml')")
-    assert _run(instance, ((stands,), (breaks,))) == 1
+    assert _run(Supervisor(instance, ((stands,), (breaks,)))) == 1
     status = current_status(instance)
     assert status is not None
     assert status.state is StackState.FAILED
@@ -194,7 +192,7 @@ def test_a_step_that_ends_well_lets_the_next_stage_start(tmp_path: Path) -> None
     instance.make_folders()
     step = sleeper(instance, "step", code="print('migrated')", once=True)
     after = sleeper(instance, "after", code="raise SystemExit(1)")
-    assert _run(instance, ((step,), (after,))) == 1
+    assert _run(Supervisor(instance, ((step,), (after,)))) == 1
     status = current_status(instance)
     assert status is not None
     assert status.message.startswith("after ")
@@ -204,7 +202,26 @@ def test_a_part_that_is_never_ready_is_given_up_after_its_patience(tmp_path: Pat
     instance = instance_at(tmp_path)
     instance.make_folders()
     asleep = sleeper(instance, "asleep", code="import time; time.sleep(600)", patience=0.3)
-    assert _run(instance, ((asleep,),)) == 1
+    assert _run(Supervisor(instance, ((asleep,),))) == 1
     status = current_status(instance)
     assert status is not None
     assert "asleep was not ready after 0 s" in status.message
+
+
+def test_a_part_that_stands_but_makes_no_progress_is_ended_and_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.local.supervisor.LIVE_EVERY", 0.05)
+    instance = instance_at(tmp_path)
+    instance.make_folders()
+
+    def live() -> bool:
+        if supervisor.watched[0].restarts == 1:
+            supervisor.stop_asked = True
+            return True
+        return False
+
+    supervisor = Supervisor(instance, ((sleeper(instance, "stuck", live=live),),))
+    assert _run(supervisor) == 0
+    assert (instance.logs / "stuck.log").read_text().count("started") == 2
+    assert "made no progress" in supervisor.watched[0].said
