@@ -20,9 +20,12 @@ SOURCES = sorted(
     for path in (ROOT / part).rglob("*.py")
     if "messages" not in path.relative_to(ROOT).parts
 )
-RAISERS = frozenset({"Refused", "problem", "Flaw"})
-OWN_PARAMETERS = frozenset({"status", "problems", "pointer"})
-"""Of the raisers themselves; every other keyword fills the text."""
+RAISERS: dict[str, frozenset[str]] = {
+    "Refused": frozenset({"pointer", "status", "problems"}),
+    "problem": frozenset(),
+    "Flaw": frozenset({"pointer", "status"}),
+}
+"""What raises a code, with the keywords that are its own; every other keyword fills the text."""
 
 VIETNAMESE = frozenset("ăâđêôơưàáảãạằắẳẵặầấẩẫậèéẻẽẹềếểễệìíỉĩịòóỏõọồốổỗộờớởỡợùúủũụừứửữựỳýỷỹỵ")
 
@@ -51,7 +54,7 @@ def _given(node: ast.Call) -> frozenset[str] | None:
         return None
     keys = [key for each in mappings if isinstance(each, ast.Dict) for key in each.keys]
     names = {str(key.value) for key in keys if isinstance(key, ast.Constant)}
-    return frozenset(names | {str(each.arg) for each in node.keywords if each.arg != "params"}) - OWN_PARAMETERS
+    return frozenset(names | {str(each.arg) for each in node.keywords if each.arg != "params"}) - RAISERS[_called(node)]
 
 
 def _called(node: ast.Call) -> str:

@@ -67,7 +67,7 @@ def ask_supplement(book: Book, actor: Actor, request_id: UUID, text: str, now: d
     signing.check_claim(case, actor)
     rules = book.pilot.rules
     if book.pilot.ended:
-        raise Refused("pilot_ended", kind="supplement", state=book.pilot.state)
+        raise Refused("pilot_ended", kind="supplement")
     if case.supplements >= rules.policy.supplement_requests_max:
         raise Refused("supplement_asked", max=rules.policy.supplement_requests_max)
     due = due_by_clock(rules, "supplement_answer", now, calendar)
