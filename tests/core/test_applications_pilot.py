@@ -11,8 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from services.applications.core import clocks, decisions, filings, history, measures
-from services.applications.core.model import Early, Pilot
+from services.applications.core import admission, clocks, decisions, filings, history, measures
+from services.applications.core.model import Early, Pilot, Standing
 from services.applications.core.transitions import MOVES, IllegalMove, derived, move
 from shared.contracts.base import Due, Event
 from shared.contracts.errors import NotFound, Refused
@@ -71,7 +71,7 @@ def pending() -> Pilot:
 
 
 def final_report_sent(**changes: Any) -> FinalReportSent:
-    criteria = tuple(FinalCriterion(code=code, score=4, evidence="Số liệu.") for code in CRITERIA)  # type: ignore[arg-type]
+    criteria = tuple(FinalCriterion(code=code, score=4, evidence="Số liệu.") for code in CRITERIA)
     return FinalReportSent(**({"results": "Đạt.", "criteria": criteria} | changes))
 
 
@@ -356,10 +356,10 @@ def test_a_measure_restricts_and_its_lifting_frees() -> None:
     pilot = restricted()
     assert pilot.state is PilotState.RESTRICTED
     for reason in ("measure_lifted", "measure_lapsed"):
-        after, (changed,) = measures.drop(pilot, MEASURE, reason, START + DAY)  # type: ignore[arg-type]
+        after, (changed,) = measures.drop(pilot, MEASURE, reason, START + DAY)
         assert isinstance(changed, PilotStateChanged)
         assert (after.state, changed.reason, changed.ref) == (PilotState.ACTIVE, reason, MEASURE)
-        assert measures.drop(after, MEASURE, reason, START + DAY) == (after, ())  # type: ignore[arg-type]
+        assert measures.drop(after, MEASURE, reason, START + DAY) == (after, ())
 
 
 def test_a_measure_counts_once_and_one_that_came_back_from_the_dead_not_at_all() -> None:
@@ -508,6 +508,11 @@ def test_a_report_after_the_withdrawal_keeps_the_pilot_until_it_is_read() -> Non
 def test_a_history_without_a_registration_makes_no_pilot() -> None:
     with pytest.raises(ValueError, match="without a registration"):
         history.rebuild([])
+
+
+def test_a_pilot_is_rebuilt_from_all_that_was_published_about_its_application() -> None:
+    _, events = admission.receive(kit.PILOT_ID, "HK-G16-26-000001", kit.show(), Standing(), kit.law(), MONDAY)
+    assert history.rebuild(events) == kit.pilot()
 
 
 def test_an_impossible_history_is_refused() -> None:
