@@ -54,6 +54,8 @@ class KafkaCluster:
     ports: tuple[int, ...]
     controller_ports: tuple[int, ...]
     logs: Path
+    quick: bool = False
+    """Compile less: a broker starts with a third less work, but is slower under a long load. For tests."""
 
     @property
     def brokers(self) -> int:
@@ -75,7 +77,7 @@ class KafkaCluster:
         name = "kafka" if self.brokers == 1 else f"kafka-{node}"
         return Part(
             name=name,
-            command=(*self._java(), "kafka.Kafka", str(self._config(node))),
+            command=(*self._java(quick=self.quick), "kafka.Kafka", str(self._config(node))),
             log=self.logs / f"{name}.log",
             cwd=self.folder,
             before=lambda: self._prepare(node),
@@ -90,7 +92,7 @@ class KafkaCluster:
     def _config(self, node: int) -> Path:
         return self._home(node) / "server.properties"
 
-    def _java(self) -> tuple[str, ...]:
+    def _java(self, *, quick: bool) -> tuple[str, ...]:
         classpath = os.pathsep.join(str(jar) for jar in jars.ensure())
         return (
             str(java()),
@@ -98,6 +100,7 @@ class KafkaCluster:
             "-Xms128m",
             # On two cores that the services share, parallel collectors and compilers cost more than they bring.
             "-XX:+UseSerialGC",
+            *(["-XX:TieredStopAtLevel=1"] if quick else []),
             "-XX:+UseStringDeduplication",
             "-XX:-UsePerfData",
             # Kafka 4.3 still calls what this JDK warns about at every start.
@@ -130,7 +133,7 @@ class KafkaCluster:
         made = subprocess.run(
             # "-t=": an id may begin with a dash.
             [
-                *self._java(),
+                *self._java(quick=True),
                 "kafka.tools.StorageTool",
                 "format",
                 f"-t={self.cluster_id}",

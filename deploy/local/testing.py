@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -99,8 +100,7 @@ class KafkaHandle:
         """Stop all brokers, lose their data and take a new cluster id, as when a cluster is made anew at the same address."""
         self.kill()
         shutil.rmtree(self.cluster.folder)
-        old = self.cluster
-        self.cluster = KafkaCluster(old.folder, new_cluster_id(), old.ports, old.controller_ports, old.logs)
+        self.cluster = replace(self.cluster, cluster_id=new_cluster_id())
         self._parts = dict(enumerate(self.cluster.parts(), start=1))
 
 
@@ -124,7 +124,7 @@ def kafka_cluster(folder: Path, brokers: int = 1) -> Iterator[KafkaHandle]:
     for _ in range(2 * brokers):
         ports.append(free_port(set(ports)))
     cluster = KafkaCluster(
-        folder / "kafka", new_cluster_id(), tuple(ports[:brokers]), tuple(ports[brokers:]), folder / "logs"
+        folder / "kafka", new_cluster_id(), tuple(ports[:brokers]), tuple(ports[brokers:]), folder / "logs", quick=True
     )
     handle = KafkaHandle(cluster)
     try:
