@@ -100,10 +100,12 @@ def router(
     consumers: Sequence[Consumes],
     *,
     clocks: Sequence[Keeps] = (),
+    republish_also: Callable[[Tx], Awaitable[int]] | None = None,
     extra: Extra | None = None,
 ) -> APIRouter:
     """The routes ``ops.progress``, ``ops.dead.list``, ``ops.dead.show``, ``ops.dead.resend`` and ``ops.republish``.
 
+    ``republish_also`` has what the service keeps beside the outbox published again too, and says how much it is.
     ``clocks`` count into ``swept_until`` and ``next_due`` beside the sweep; ``extra`` gives figures of the service's own.
     """
     routes = guarded_router("/ops", tags=["ops"])
@@ -164,6 +166,7 @@ def router(
     async def republish(from_id: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0) -> Republished:
         async with db.tx() as tx:
             rows = await relay.republish(tx, from_id=from_id)
+            rows += await republish_also(tx) if republish_also else 0
             tx.after_commit.append(outbox.wake.set)
         return Republished(rows=rows)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from itertools import groupby
 from uuid import UUID
 
+from services.monitoring.core import assessment
 from services.monitoring.core.book import Book
 from services.monitoring.engine.judging import rejected_event
 from services.monitoring.engine.lane import Lane, Pending, Telling
-from services.monitoring.store import books, findings, intake, pilots, positions, records
+from services.monitoring.store import books, findings, intake, matters, pilots, positions, records
 from shared.platform import context, inbox
 from shared.platform.db import Database, Tx
 from shared.platform.outbox import Outbox
@@ -27,7 +28,10 @@ async def flush(db: Database, outbox: Outbox, cluster: str, lanes: Collection[La
         await positions.advance(tx, cluster, [_step(lane) for lane in lanes])
         for lane in lanes:
             await _write_records(tx, lane.pending, now)
-        await _write_tellings(tx, outbox, [lane.pending for lane in lanes], now)
+        await _lock(tx, lanes)
+        for lane in lanes:
+            await _reassess(tx, lane, now)
+        await _write_tellings(tx, outbox, lanes)
         await _write_books(tx, lanes)
     for lane in lanes:
         lane.offset, lane.swept = lane.position, lane.sweeping or lane.swept
@@ -65,11 +69,29 @@ async def _write_rejections(tx: Tx, pending: Pending, now: datetime) -> None:
             pending.tellings.append(Telling(rejected_event(rejection, now), correlation))
 
 
-async def _write_tellings(tx: Tx, outbox: Outbox, pendings: Sequence[Pending], now: datetime) -> None:
-    tellings = [telling for pending in pendings for telling in pending.tellings]
-    touched = {telling.event.key for telling in tellings}.union(*(pending.seen for pending in pendings))
+async def _lock(tx: Tx, lanes: Collection[Lane]) -> None:
+    """Lock the pilots of which something is told or whose row changes: others tell of them too, each in its turn."""
+    touched: set[UUID] = set()
+    for lane in lanes:
+        touched.update(telling.event.key for telling in lane.pending.tellings)
+        touched.update(lane.pending.seen, lane.pending.reassess)
     if touched:
         await pilots.lock(tx, touched)
+
+
+async def _reassess(tx: Tx, lane: Lane, now: datetime) -> None:
+    """A report that changed the level of an input of the risk has the score told anew."""
+    for pilot_id in lane.pending.reassess:
+        pilot = lane.pilots[pilot_id]
+        before = await matters.past(tx, pilot_id)
+        after, event = assessment.reassess(pilot.view.facts, pilot.book.gauges, before, now)
+        if event is not None:
+            await matters.save_past(tx, pilot_id, after)
+            lane.pending.tellings.append(Telling(event, None))
+
+
+async def _write_tellings(tx: Tx, outbox: Outbox, lanes: Collection[Lane]) -> None:
+    tellings = [telling for lane in lanes for telling in lane.pending.tellings]
     await findings.apply(tx, (telling.event for telling in tellings))
     for correlation, some in groupby(tellings, key=lambda telling: telling.correlation):
         with context.bound(correlation):

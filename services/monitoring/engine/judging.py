@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.monitoring.core import judge
+from services.monitoring.core import assessment, judge
 from services.monitoring.core.book import Book, Identity, Judgement, Report
 from services.monitoring.core.instants import Day, moment
 from services.monitoring.core.view import view_of
@@ -228,6 +228,8 @@ class Judging:
             pending.tellings.append(Telling(told.event, correlation))
         if judged.book.unrolled:
             lane.unrolled.add(pilot_id)
+            if any(metric in assessment.METRICS for metric, _, _ in judged.book.unrolled):
+                pending.reassess.add(pilot_id)
         if judged.book.finished:
             pending.finished.add(pilot_id)
 

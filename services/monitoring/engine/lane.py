@@ -52,6 +52,8 @@ class Pending:
     unparked: list[tuple[UUID, int]] = field(default_factory=list)
     consumed: set[tuple[UUID, str, int]] = field(default_factory=set)
     finished: set[UUID] = field(default_factory=set)
+    reassess: set[UUID] = field(default_factory=set)
+    """Pilots of which a gauge that the risk reads has a new value."""
     accepted: int = 0
     rejected: int = 0
     duplicates: int = 0

@@ -23,6 +23,7 @@ from services.monitoring.core.instants import instant_of
 from shared.contracts.errors import Problem, problem
 from shared.contracts.events.metrics import MAX_SAMPLES, MetricsReported
 from shared.contracts.numbers import SCALE, scaled
+from shared.platform import validation
 from shared.platform.cloudevents import RawRecord
 
 SIGNATURE = "hk-signature"
@@ -180,12 +181,8 @@ def _by_contract(record: RawRecord, pilot_id: UUID | None, value: bytes, digest:
 
 def problems_of(error: ValidationError) -> tuple[Problem, ...]:
     """The contract's errors, each with its JSON pointer."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    told = [
-        problem("report_unreadable", pointer, None, pointer=pointer or "/", why=one["msg"])
-        for one in found[:_MAX_PROBLEMS]
-        for pointer in ("".join(f"/{part}" for part in one["loc"]),)
-    ]
+    found = error.errors(include_url=False, include_input=False)
+    told = validation.problems(found[:_MAX_PROBLEMS])
     if len(found) > _MAX_PROBLEMS:
         told.append(problem("more_problems", "/samples", None, count=len(found) - _MAX_PROBLEMS))
     return tuple(told)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from services.monitoring.core.people import OpenFinding
 from shared.contracts.base import Event
 from shared.contracts.events.monitoring import (
     Evidence,
@@ -58,7 +59,7 @@ async def apply(tx: Tx, events: Iterable[Event]) -> None:
                 pass
 
 
-async def open_by_people(tx: Tx, pilot_id: UUID, finding_ids: Collection[UUID] | None = None) -> list[dict[str, Any]]:
+async def open_by_people(tx: Tx, pilot_id: UUID, finding_ids: Collection[UUID] | None = None) -> list[OpenFinding]:
     """Open incidents, tips and referrals of a pilot, all or those of ``finding_ids``. The pilot is to be locked."""
     cursor = await tx.execute(
         """
@@ -73,19 +74,13 @@ async def open_by_people(tx: Tx, pilot_id: UUID, finding_ids: Collection[UUID] |
             None if finding_ids is None else list(finding_ids),
         ),
     )
-    return await cursor.fetchall()
+    return [OpenFinding(row["finding_id"], RuleCode(row["rule"]), row["subject"]) for row in await cursor.fetchall()]
 
 
-async def openings(tx: Tx, pilot_id: UUID, rule: RuleCode, subject: str) -> tuple[int, bool]:
-    """How often the finding has opened, and whether it is open."""
-    cursor = await tx.execute(
-        "select count(*) as n, coalesce(bool_or(state = 'open'), false) as open from finding "
-        "where pilot_id = %s and rule = %s and subject = %s",
-        (pilot_id, rule, subject),
-    )
-    row = await cursor.fetchone()
-    assert row is not None
-    return row["n"], row["open"]
+async def is_known(tx: Tx, pilot_id: UUID, finding_id: UUID) -> bool:
+    """Whether the finding was ever opened."""
+    cursor = await tx.execute("select 1 from finding where pilot_id = %s and finding_id = %s", (pilot_id, finding_id))
+    return await cursor.fetchone() is not None
 
 
 async def listed(

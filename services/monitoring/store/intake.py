@@ -85,11 +85,11 @@ async def one(tx: Tx, pilot_id: UUID, source: str, sequence: int) -> Stored | No
 
 
 async def unproduced(tx: Tx, older_than: timedelta, limit: int) -> list[Stored]:
-    """Requests whose records did not reach Kafka although some time has passed; locked, oldest first."""
+    """Requests whose records did not reach Kafka although some time has passed, oldest first."""
     cursor = await tx.execute(
         """
         select * from intake where produced_at is null and consumed_at is null and stored_at < clock_timestamp() - %s
-        order by stored_at, sequence limit %s for update skip locked
+        order by stored_at, sequence limit %s
         """,
         (older_than, limit),
     )
@@ -120,6 +120,14 @@ async def mark_consumed(tx: Tx, requests: Collection[tuple[UUID, str, int]]) -> 
         """,
         ([one[0] for one in requests], [one[1] for one in requests], [one[2] for one in requests]),
     )
+
+
+async def is_taken(tx: Tx, pilot_id: UUID, source: str, sequence: int) -> bool:
+    """Whether a request with this sequence was answered, read or not."""
+    cursor = await tx.execute(
+        "select 1 from intake where pilot_id = %s and source = %s and sequence = %s", (pilot_id, source, sequence)
+    )
+    return await cursor.fetchone() is not None
 
 
 async def unconsumed(tx: Tx, pilot_ids: Collection[UUID], until: datetime) -> set[UUID]:
@@ -157,3 +165,17 @@ def _stored(row: dict[str, object]) -> Stored:
         signatures=list(row["signatures"]),  # type: ignore[call-overload]
         records=[bytes(one) for one in row["records"]],  # type: ignore[attr-defined]
     )
+
+
+async def know_cluster(tx: Tx, cluster_id: str) -> bool:
+    """Remember which cluster our records went to; True when it is another than before."""
+    cursor = await tx.execute(
+        """
+        insert into kafka_cluster as k (name, cluster_id) values ('reports', %s)
+        on conflict (name) do update set cluster_id = excluded.cluster_id, seen_at = clock_timestamp()
+        where k.cluster_id <> excluded.cluster_id returning xmax <> 0 as changed
+        """,
+        (cluster_id,),
+    )
+    row = await cursor.fetchone()
+    return bool(row and row["changed"])

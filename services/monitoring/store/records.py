@@ -174,26 +174,31 @@ async def count_parked(tx: Tx) -> int:
     return int(row["n"]) if row else 0
 
 
-async def listed(tx: Tx, pilot_id: UUID, before: datetime | None, limit: int) -> list[dict[str, Any]]:
+Before = tuple[datetime, int, int]
+"""Where a page of records ends: when it was taken, its sequence, its part."""
+
+_LISTED = """
+select * from (
+    select source, sequence, part, parts, corrects, 'accepted' as state, samples, newest as at, taken_at,
+           encode(sha256, 'hex') as record_sha256, '[]'::jsonb as problems
+    from report where pilot_id = %(pilot)s
+    union all
+    select source, sequence, part, null, null, 'rejected', 0, null, taken_at, encode(sha256, 'hex'), problems
+    from rejected_report where pilot_id = %(pilot)s
+    union all
+    select source, sequence, null, cardinality(records), null, 'pending', 0, null, taken_at, null, '[]'::jsonb
+    from intake where pilot_id = %(pilot)s and consumed_at is null
+) records
+where %(at)s::timestamptz is null
+   or (taken_at, coalesce(sequence, 0), coalesce(part, 0)) < (%(at)s, %(sequence)s::bigint, %(part)s::int)
+order by taken_at desc, coalesce(sequence, 0) desc, coalesce(part, 0) desc limit %(limit)s
+"""
+
+
+async def listed(tx: Tx, pilot_id: UUID, before: Before | None, limit: int) -> list[dict[str, Any]]:
     """Records of a pilot, accepted, rejected or pending, newest first."""
+    at, sequence, part = before or (None, None, None)
     cursor = await tx.execute(
-        """
-        select * from (
-            (select source, sequence, part, parts, corrects, 'accepted' as state, samples, newest as at, taken_at,
-                    encode(sha256, 'hex') as record_sha256, null::jsonb as problems
-             from report where pilot_id = %(pilot)s and (%(before)s::timestamptz is null or taken_at < %(before)s)
-             order by taken_at desc limit %(limit)s)
-            union all
-            (select source, sequence, part, null, null, 'rejected', 0, null, taken_at, encode(sha256, 'hex'), problems
-             from rejected_report where pilot_id = %(pilot)s and (%(before)s::timestamptz is null or taken_at < %(before)s)
-             order by taken_at desc limit %(limit)s)
-            union all
-            (select source, sequence, null, cardinality(records), null, 'pending', 0, null, taken_at, null, null
-             from intake where pilot_id = %(pilot)s and consumed_at is null
-               and (%(before)s::timestamptz is null or taken_at < %(before)s)
-             order by taken_at desc limit %(limit)s)
-        ) all_of_them order by taken_at desc, sequence desc nulls last, part desc limit %(limit)s
-        """,
-        {"pilot": pilot_id, "before": before, "limit": limit},
+        _LISTED, {"pilot": pilot_id, "at": at, "sequence": sequence, "part": part, "limit": limit}
     )
     return await cursor.fetchall()

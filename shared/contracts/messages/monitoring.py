@@ -1,10 +1,6 @@
 """Texts of the service monitoring."""
 
 TEXTS: dict[str, tuple[str, str]] = {
-    "report_unreadable": (
-        "Bản ghi không đúng dạng tại {pointer}: {why}.",
-        "The record does not have the form of a report at {pointer}: {why}.",
-    ),
     "report_key_differs": (
         "Khóa của bản ghi không phải mã thí điểm trong nội dung.",
         "The record's key is not the pilot id of its content.",
@@ -106,6 +102,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "csv_row_wrong": (
         "Dòng có {given} ô, cần {wanted}.",
         "The row has {given} cells, {wanted} are needed.",
+    ),
+    "csv_unreadable": ("Không đọc được CSV: {why}.", "The CSV cannot be read: {why}."),
+    "report_refused": (
+        "Báo cáo không được nhận: {count} lỗi.",
+        "The report was not taken: {count} error(s).",
     ),
     "body_not_utf8": ("Nội dung không phải UTF-8.", "The body is not UTF-8."),
     "cursor_wrong": ("Con trỏ trang không hợp lệ.", "The cursor of the page is not valid."),

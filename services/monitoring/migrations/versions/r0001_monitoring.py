@@ -11,6 +11,8 @@ from shared.platform import tables
 
 revision = "0001"
 down_revision = None
+branch_labels = None
+depends_on = None
 
 _STATEMENTS = (
     """
@@ -151,7 +153,6 @@ _STATEMENTS = (
     create table matter (
         pilot_id uuid not null,
         matter_id uuid not null,
-        rule text not null,
         content_sha256 text not null,
         at timestamptz not null,
         body jsonb not null,
@@ -161,9 +162,7 @@ _STATEMENTS = (
     """
     create table risk (
         pilot_id uuid primary key,
-        readings jsonb not null default '{}',
-        history jsonb not null default '[]',
-        assessed jsonb
+        past jsonb not null
     )
     """,
     """
@@ -183,7 +182,3 @@ def upgrade() -> None:
     tables.create(op.execute)
     for statement in _STATEMENTS:
         op.execute(statement)
-
-
-def downgrade() -> None:
-    raise NotImplementedError("a schema only grows")

@@ -1,0 +1,116 @@
+"""What the risk score reads of a pilot: its facts, its gauges, and its judged past. The formula itself is in :mod:`risk`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from services.monitoring.core import risk
+from services.monitoring.core.facts import PilotFacts
+from services.monitoring.core.meters import Gauge
+from shared.contracts.base import Contract, Instant
+from shared.contracts.events.decisions import CheckConcluded, DecisionIssued, ReportReviewed
+from shared.contracts.events.monitoring import RiskAssessed, RiskInput
+from shared.contracts.numbers import unscaled
+
+PARTICIPANTS, FUNDS = "participants_active", "funds_held_vnd"
+_MINORS = {"software_games": ("players_u18", "players_active")}
+_MINORS_ELSEWHERE = ("participants_minor", PARTICIPANTS)
+METRICS = frozenset({PARTICIPANTS, FUNDS, "participants_minor", "players_u18", "players_active"})
+"""Gauges that the score reads."""
+
+
+class Judged(Contract):
+    """Something that was judged and closed. ``decision_id`` is set for a verdict, so that an overturned decision takes it away."""
+
+    at: Instant
+    confirmed: int
+    event_id: UUID
+    decision_id: UUID | None = None
+
+
+class Looked(Contract):
+    at: Instant
+    look: risk.Look
+    event_id: UUID
+
+
+class Past(Contract):
+    """The judged past of one pilot, and the inputs of its last score."""
+
+    judged: tuple[Judged, ...] = ()
+    looked: tuple[Looked, ...] = ()
+    probation: UUID | None = None
+    inputs: tuple[RiskInput, ...] = ()
+
+
+def decided(past: Past, event: DecisionIssued, event_id: UUID) -> Past:
+    """Verdicts count; an overturned decision's no longer do; a lifted suspension begins a probation."""
+    kept = tuple(one for one in past.judged if one.decision_id is None or one.decision_id != event.overturns)
+    verdicts = tuple(
+        Judged(at=event.at, confirmed=int(one.verdict == "confirmed"), event_id=event_id, decision_id=event.decision_id)
+        for one in event.findings
+    )
+    probation = event_id if event.kind == "lift_suspension" else past.probation
+    return past.model_copy(update={"judged": kept + verdicts, "probation": probation})
+
+
+def checked(past: Past, event: CheckConcluded, event_id: UUID) -> Past:
+    look = risk.Look.REMOTE_CHECK if event.mode == "remote" else risk.Look.ONSITE_CHECK
+    return _closed(past, event.at, event.confirmed_findings, look, event_id)
+
+
+def reviewed(past: Past, event: ReportReviewed, event_id: UUID) -> Past:
+    return _closed(past, event.at, event.confirmed_findings, risk.Look.REPORT_REVIEW, event_id)
+
+
+def _closed(past: Past, at: datetime, confirmed: int, look: risk.Look, event_id: UUID) -> Past:
+    judged = Judged(at=at, confirmed=confirmed, event_id=event_id)
+    looked = Looked(at=at, look=look, event_id=event_id)
+    return past.model_copy(update={"judged": (*past.judged, judged), "looked": (*past.looked, looked)})
+
+
+def assess(facts: PilotFacts, gauges: Mapping[str, Gauge], past: Past, now: datetime) -> risk.Risk:
+    """The score at ``now``."""
+    binding = facts.binding
+    minors, minors_of = _MINORS.get(facts.sector, _MINORS_ELSEWHERE)
+    caps = {cap.metric: Decimal(cap.limit) for cap in facts.envelopes[-1].envelope.caps}
+    read = {
+        metric: risk.Reading(unscaled(gauge.latest.value))
+        for metric, gauge in gauges.items()
+        if gauge.latest is not None
+    }
+    score = risk.Facts(
+        registered=facts.registered.event_id,
+        tier=facts.tier,
+        sector_level=binding.sector_level,
+        asset_level=binding.asset_level,
+        asset=str(facts.declared.get("heritage_class", "none")),
+        minors_mode=str(facts.declared.get("minors_mode", "none")),
+        participants=read.get(PARTICIPANTS),
+        participants_cap=caps.get(PARTICIPANTS),
+        minors=read.get(minors),
+        minors_cap=caps.get(minors),
+        minors_of=read.get(minors_of),
+        minors_of_cap=caps.get(minors_of),
+        funds=read.get(FUNDS),
+        funds_cap=caps.get(FUNDS),
+        assessments=[risk.Assessment(one.at, one.confirmed, one.event_id) for one in past.judged],
+        coverage=[risk.Coverage(one.at, one.look, one.event_id) for one in past.looked],
+        priority=binding.priority_default,
+        probation=past.probation,
+    )
+    return risk.assess(score, now, past.inputs)
+
+
+def reassess(
+    facts: PilotFacts, gauges: Mapping[str, Gauge], past: Past, now: datetime
+) -> tuple[Past, RiskAssessed | None]:
+    """The score anew, and its event when the level of an input has changed (or there was no score yet)."""
+    found = assess(facts, gauges, past, now)
+    before = {one.name: one.level for one in past.inputs}
+    if before == {one.name: one.level for one in found.inputs}:
+        return past, None
+    return past.model_copy(update={"inputs": found.inputs}), found.event(facts.pilot_id, now)

@@ -1,0 +1,97 @@
+"""What the other services tell: facts about pilots, incidents, and what decisions, checks and reviews judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from aiokafka.partitioner import murmur2
+
+from services.monitoring.core import assessment, facts, people
+from services.monitoring.core.assessment import Past
+from services.monitoring.core.facts import Fact, PilotFacts
+from services.monitoring.handlers.desk import Desk, locked, tell
+from services.monitoring.store import books, findings, matters, pilots
+from shared.contracts.base import PilotEvent
+from shared.contracts.events.applications import IncidentReported, PilotAmended, PilotEnded, PilotRegistered
+from shared.contracts.events.decisions import CheckConcluded, DecisionIssued, ReportReviewed
+from shared.contracts.events.monitoring import EventRef
+from shared.platform import deadlines
+from shared.platform.cloudevents import Received, key_of
+from shared.platform.db import Tx
+
+AFTER_END = "findings_after_end"
+E = TypeVar("E", bound=PilotEvent)
+
+
+def partition_of(desk: Desk, key: bytes) -> int:
+    """Where Kafka's default partitioner puts a key among the metrics partitions."""
+    return int((murmur2(key) & 0x7FFFFFFF) % desk.partitions)
+
+
+async def on_fact(desk: Desk, tx: Tx, received: Received[Any]) -> None:
+    """Write the fact down under the next change number; the engine takes it in. Raises ``NotYet`` before the registration."""
+    event: Fact = received.event
+    before = await pilots.facts_locked(tx, event.pilot_id)
+    after = facts.take(before, event, _ref(received))
+    await pilots.save_facts(tx, after, partition_of(desk, key_of(event.pilot_id)))
+    if isinstance(event, PilotEnded):
+        days = after.binding.defaults.late_samples_after_end_days
+        due = desk.calendar.due_calendar_days(event.at, days)
+        await deadlines.arm(tx, event.pilot_id, AFTER_END, "", due.instant)
+    if isinstance(event, PilotRegistered | PilotAmended):
+        await _reassess(desk, tx, after, event.at)
+
+
+async def on_incident(desk: Desk, tx: Tx, received: Received[IncidentReported]) -> None:
+    pilot = await locked(tx, received.event.pilot_id)
+    opened = people.incident(pilot, received.event, _ref(received))
+    if not await findings.is_known(tx, pilot.pilot_id, opened.finding_id):
+        await tell(desk, tx, [opened])
+
+
+async def on_decision(desk: Desk, tx: Tx, received: Received[DecisionIssued]) -> None:
+    """Findings that people brought clear when a decision has judged them; every verdict enters the risk's history."""
+    event = received.event
+    pilot = await locked(tx, event.pilot_id)
+    named = {one.finding_id for one in event.findings} | {item.subject_id for item in event.items if item.subject_id}
+    found = await findings.open_by_people(tx, pilot.pilot_id, named)
+    await tell(desk, tx, people.judged(pilot, found, _ref(received), event.at))
+    await _judged(desk, tx, pilot, event.at, lambda past: assessment.decided(past, event, received.meta.id))
+
+
+async def on_check(desk: Desk, tx: Tx, received: Received[CheckConcluded]) -> None:
+    event = received.event
+    pilot = await locked(tx, event.pilot_id)
+    await _judged(desk, tx, pilot, event.at, lambda past: assessment.checked(past, event, received.meta.id))
+
+
+async def on_review(desk: Desk, tx: Tx, received: Received[ReportReviewed]) -> None:
+    event = received.event
+    pilot = await locked(tx, event.pilot_id)
+    await _judged(desk, tx, pilot, event.at, lambda past: assessment.reviewed(past, event, received.meta.id))
+
+
+async def after_end(desk: Desk, tx: Tx, pilot: PilotFacts, due: datetime) -> None:
+    """Clear what people brought and nobody judged, some days after the end. The engine clears its own findings at the same instant."""
+    found = await findings.open_by_people(tx, pilot.pilot_id)
+    await tell(desk, tx, people.tidied(pilot, found, due))
+
+
+async def _judged(desk: Desk, tx: Tx, pilot: PilotFacts, now: datetime, change: Callable[[Past], Past]) -> None:
+    await matters.save_past(tx, pilot.pilot_id, change(await matters.past(tx, pilot.pilot_id)))
+    await _reassess(desk, tx, pilot, now)
+
+
+async def _reassess(desk: Desk, tx: Tx, pilot: PilotFacts, now: datetime) -> None:
+    stored = await books.load(tx, [pilot.pilot_id])
+    gauges = stored[pilot.pilot_id].gauges if stored else {}
+    past, event = assessment.reassess(pilot, gauges, await matters.past(tx, pilot.pilot_id), now)
+    if event is not None:
+        await matters.save_past(tx, pilot.pilot_id, past)
+        await tell(desk, tx, [event])
+
+
+def _ref(received: Received[Any]) -> EventRef:
+    return EventRef(event_id=received.meta.id, sha256=received.content_hash)

@@ -1,0 +1,105 @@
+"""A report taken over HTTP: checked as the engine will judge it, stored with its sequence, cut into signed records."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from services.monitoring.core import judge
+from services.monitoring.core.book import Book, Identity, Report, Sample
+from services.monitoring.core.instants import instant_of
+from services.monitoring.core.view import view_of
+from services.monitoring.handlers.desk import Desk
+from services.monitoring.store import books, intake, pilots, records
+from services.monitoring.store.intake import Stored
+from shared.contracts.base import content_hash
+from shared.contracts.errors import NotFound, Refused
+from shared.contracts.events.metrics import MAX_SAMPLES, MetricsReported
+from shared.contracts.events.metrics import Sample as SampleSent
+from shared.contracts.http.monitoring import ReportSent, ReportTaken, SourceSecret
+from shared.contracts.numbers import scaled
+from shared.platform import context
+from shared.platform.cloudevents import key_of
+from shared.platform.db import Tx
+
+
+async def take(desk: Desk, tx: Tx, pilot_id: UUID, sent: ReportSent, now: datetime) -> ReportTaken:
+    """Store a report that holds; it counts from then on. Raises ``Refused`` with every error located, ``NotFound`` for an unknown pilot."""
+    facts = await pilots.facts(tx, pilot_id)
+    view = view_of(facts, desk.calendar)
+    if view.started is None:
+        raise Refused("pilot_not_started", status=409)
+    if sent.source not in view.terms_at(instant_of(now)).sources:
+        raise Refused("source_unknown", "/source", status=422, source=sent.source)
+    sequence, secret, fresh = await intake.next_sequence(tx, pilot_id, sent.source, secrets.token_bytes(32))
+    if sequence > intake.HIGHEST_SEQUENCE:
+        raise Refused("sequence_exhausted", "/source", status=409)
+    if fresh:
+        await pilots.touch(tx, pilot_id)  # the engine has to learn the secret before it meets the records
+    known = await _corrected(tx, pilot_id, sent)
+    book = (await books.load(tx, [pilot_id])).get(pilot_id, Book())
+    problems = judge.inspect(book, view, _report(sent, sequence), now, known)
+    if problems:
+        raise Refused("report_refused", status=422, problems=problems, count=len(problems))
+    parts = cut(pilot_id, sent, sequence)
+    key = key_of(pilot_id)
+    stored = Stored(
+        pilot_id=pilot_id,
+        source=sent.source,
+        sequence=sequence,
+        correlation_id=context.correlation_id(),
+        signatures=[intake.signature(secret, key, part) for part in parts],
+        records=parts,
+    )
+    await intake.add(tx, stored, now)
+    return ReportTaken(pilot_id=pilot_id, source=sent.source, sequence=sequence, parts=len(parts))
+
+
+async def issue_secret(tx: Tx, pilot_id: UUID, source: str, now: datetime) -> SourceSecret:
+    """Give a declared source a new secret; records signed with the one before no longer count."""
+    facts = await pilots.facts_locked(tx, pilot_id)
+    if facts is None or source not in facts.envelopes[-1].envelope.sources:
+        raise NotFound("source")
+    secret = secrets.token_bytes(32)
+    await intake.issue_secret(tx, pilot_id, source, secret, secrets.token_bytes(32), now)
+    await pilots.touch(tx, pilot_id)
+    return SourceSecret(pilot_id=pilot_id, source=source, secret=secret.hex(), issued_at=now)
+
+
+def cut(pilot_id: UUID, sent: ReportSent, sequence: int) -> list[bytes]:
+    """The records of a report: as many samples in each as a record takes, in the order given. The same report gives the same bytes."""
+    parts = [sent.samples[first : first + MAX_SAMPLES] for first in range(0, len(sent.samples), MAX_SAMPLES)]
+    return [
+        MetricsReported(
+            pilot_id=pilot_id,
+            source=sent.source,
+            sequence=sequence,
+            part=number,
+            parts=len(parts),
+            corrects=sent.corrects,
+            samples=part,
+        )
+        .model_dump_json(exclude_defaults=True)
+        .encode()
+        for number, part in enumerate(parts, 1)
+    ]
+
+
+async def _corrected(tx: Tx, pilot_id: UUID, sent: ReportSent) -> dict[Identity, str]:
+    """The report that is corrected, whether the engine has read it or not."""
+    if sent.corrects is None:
+        return {}
+    found = (await records.identities(tx, [(pilot_id, sent.source, sent.corrects)])).get(pilot_id, {})
+    if not found and await intake.is_taken(tx, pilot_id, sent.source, sent.corrects):
+        return {(sent.source, sent.corrects, 1): ""}
+    return found
+
+
+def _report(sent: ReportSent, sequence: int) -> Report:
+    return Report(sent.source, sequence, 1, 1, sent.corrects, _samples(sent.samples), content_hash(b""))
+
+
+def _samples(sent: Sequence[SampleSent]) -> tuple[Sample, ...]:
+    return tuple(Sample(one.metric, instant_of(one.at), scaled(one.value), one.reset) for one in sent)

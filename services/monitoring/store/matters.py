@@ -1,0 +1,34 @@
+"""Tips and referrals as they came, and the judged past that the risk score reads."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from services.monitoring.core.assessment import Past
+from shared.contracts.events.monitoring import ReferralReceived, TipReceived
+from shared.platform.db import Tx
+
+
+async def add(tx: Tx, told: TipReceived | ReferralReceived) -> bool:
+    """Keep what was told; False when it is known already."""
+    matter_id = told.tip_id if isinstance(told, TipReceived) else told.referral_id
+    cursor = await tx.execute(
+        "insert into matter (pilot_id, matter_id, content_sha256, at, body) values (%s, %s, %s, %s, %s) on conflict do nothing",
+        (told.pilot_id, matter_id, told.content_sha256, told.at, Jsonb(told.model_dump(mode="json"))),
+    )
+    return cursor.rowcount == 1
+
+
+async def past(tx: Tx, pilot_id: UUID) -> Past:
+    """Nothing judged yet where there is no row. The pilot is to be locked by who means to save."""
+    row = await (await tx.execute("select past from risk where pilot_id = %s", (pilot_id,))).fetchone()
+    return Past() if row is None else Past.model_validate(row["past"])
+
+
+async def save_past(tx: Tx, pilot_id: UUID, past: Past) -> None:
+    await tx.execute(
+        "insert into risk (pilot_id, past) values (%s, %s) on conflict (pilot_id) do update set past = excluded.past",
+        (pilot_id, Jsonb(past.model_dump(mode="json"))),
+    )
