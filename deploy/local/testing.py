@@ -41,14 +41,15 @@ LINGER_SECONDS = 30.0
 class PostgresHandle:
     """A PostgreSQL server of one's own. ``dsn`` names its administrator and the database ``postgres``."""
 
-    def __init__(self, server: PostgresServer) -> None:
+    def __init__(self, server: PostgresServer, mark: str = "") -> None:
         self.server = server
+        self._mark = mark
         self.dsn = server.dsn(database="postgres")
         self._running: Running | None = None
 
-    def start(self, mark: str = "") -> None:
+    def start(self) -> None:
         """Start it and wait until it answers."""
-        self._running = start(self.server.part(), mark)
+        self._running = start(self.server.part(), self._mark)
         wait_ready(self._running)
 
     def stop(self) -> None:
@@ -64,17 +65,18 @@ class PostgresHandle:
 class KafkaHandle:
     """A Kafka cluster of one's own; brokers are numbered from 1."""
 
-    def __init__(self, cluster: KafkaCluster) -> None:
+    def __init__(self, cluster: KafkaCluster, mark: str = "") -> None:
         self.cluster = cluster
+        self._mark = mark
         self.bootstrap = cluster.bootstrap
         self._parts: dict[int, Part] = dict(enumerate(cluster.parts(), start=1))
         self._running: dict[int, Running] = {}
 
-    def start(self, *brokers: int, mark: str = "") -> None:
+    def start(self, *brokers: int) -> None:
         """Start these brokers, or all, and wait until their ports answer. A wait for the coordinator is in :meth:`wait`."""
         chosen = brokers or tuple(self._parts)
         for broker in chosen:
-            self._running[broker] = start(self._parts[broker], mark)
+            self._running[broker] = start(self._parts[broker], self._mark)
         for broker in chosen:
             wait_ready(self._running[broker])
 
@@ -107,11 +109,10 @@ class KafkaHandle:
 @contextmanager
 def postgres_server(folder: Path, *, durable: bool = False) -> Iterator[PostgresHandle]:
     """A server of one's own under ``folder``, on a free port, stopped at the end; ready in about a second."""
-    handle = PostgresHandle(
-        PostgresServer(folder / "postgres", free_port(), new_password(), folder / "postgres.log", durable=durable)
-    )
+    server = PostgresServer(folder / "postgres", free_port(), new_password(), folder / "postgres.log", durable=durable)
+    handle = PostgresHandle(server, f"{folder}#postgres")
     try:
-        handle.start(f"{folder}#postgres")
+        handle.start()
         yield handle
     finally:
         handle.stop()
@@ -126,9 +127,9 @@ def kafka_cluster(folder: Path, brokers: int = 1) -> Iterator[KafkaHandle]:
     cluster = KafkaCluster(
         folder / "kafka", new_cluster_id(), tuple(ports[:brokers]), tuple(ports[brokers:]), folder / "logs", quick=True
     )
-    handle = KafkaHandle(cluster)
+    handle = KafkaHandle(cluster, f"{folder}#kafka")
     try:
-        handle.start(mark=f"{folder}#kafka")
+        handle.start()
         handle.wait()
         yield handle
     finally:

@@ -8,9 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local.testing import kafka_cluster, postgres_server, shared_server
+from deploy.local.topics import Wanted, ensure_topics
 
 
 def test_a_fresh_database_is_empty_and_real(fresh_database: str) -> None:
@@ -43,27 +44,65 @@ def test_postgres_accepts_nobody_without_its_password(tmp_path: Path) -> None:
         psycopg.connect(server.dsn, password="guess")
 
 
-async def test_kafka_keeps_what_it_acknowledged_through_kill_9(tmp_path: Path) -> None:
-    with kafka_cluster(tmp_path) as cluster:
-        admin = AIOKafkaAdminClient(bootstrap_servers=cluster.bootstrap)
-        await admin.start()
-        await admin.create_topics([NewTopic("kept", 1, 1)])
-        await admin.close()
-        producer = AIOKafkaProducer(bootstrap_servers=cluster.bootstrap, acks="all", enable_idempotence=True)
-        await producer.start()
-        await producer.send_and_wait("kept", b"seven")
+async def _send(bootstrap: str, topic: str, *values: bytes) -> None:
+    """Each answered by every replica in sync."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
+    await producer.start()
+    try:
+        for value in values:
+            await asyncio.wait_for(producer.send_and_wait(topic, value), 30)
+    finally:
         await producer.stop()
+
+
+async def _read(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(topic, 0)])
+        return [(await asyncio.wait_for(consumer.getone(), 20)).value for _ in range(count)]
+    finally:
+        await consumer.stop()
+
+
+async def test_kafka_keeps_what_it_acknowledged_through_kill_9_but_not_when_wiped(tmp_path: Path) -> None:
+    with kafka_cluster(tmp_path) as cluster:
+        await ensure_topics(cluster.bootstrap, [Wanted("kept", 1, -1)])
+        await _send(cluster.bootstrap, "kept", b"seven")
         await asyncio.to_thread(cluster.kill)
         await asyncio.to_thread(cluster.start)
         await asyncio.to_thread(cluster.wait)
-        consumer = AIOKafkaConsumer(bootstrap_servers=cluster.bootstrap, auto_offset_reset="earliest")
-        await consumer.start()
-        try:
-            consumer.assign([TopicPartition("kept", 0)])
-            record = await asyncio.wait_for(consumer.getone(), 20)
-        finally:
-            await consumer.stop()
-        assert record.value == b"seven"
+        assert await _read(cluster.bootstrap, "kept", 1) == [b"seven"]
+
+        before = await _cluster_id(cluster.bootstrap)
+        await asyncio.to_thread(cluster.wipe)
+        await asyncio.to_thread(cluster.start)
+        await asyncio.to_thread(cluster.wait)
+        assert await _cluster_id(cluster.bootstrap) != before
+        assert await ensure_topics(cluster.bootstrap, [Wanted("kept", 1, -1)]) == ["kept"]
+
+
+async def test_three_brokers_lose_nothing_and_go_on_when_one_is_killed(tmp_path: Path) -> None:
+    with kafka_cluster(tmp_path, brokers=3) as cluster:
+        await ensure_topics(cluster.bootstrap, [Wanted("safe", 1, -1)])
+        admin = AIOKafkaAdminClient(bootstrap_servers=cluster.bootstrap)
+        await admin.start()
+        (topic,) = await admin.describe_topics(["safe"])
+        await admin.close()
+        assert sorted(topic["partitions"][0]["replicas"]) == [1, 2, 3]
+        await _send(cluster.bootstrap, "safe", b"before")
+        await asyncio.to_thread(cluster.kill, topic["partitions"][0]["leader"])
+        await _send(cluster.bootstrap, "safe", b"after")
+        assert await _read(cluster.bootstrap, "safe", 2) == [b"before", b"after"]
+
+
+async def _cluster_id(bootstrap: str) -> str:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        return str((await admin.describe_cluster())["cluster_id"])
+    finally:
+        await admin.close()
 
 
 async def test_the_shared_broker_never_makes_a_topic_by_itself(kafka_bootstrap: str) -> None:
