@@ -152,7 +152,7 @@ def drop_database(admin_dsn: str, dsn: str) -> None:
 
 
 @contextmanager
-def shared_server(kind: Kind, root: Path | None = None) -> Iterator[str]:
+def shared_server(kind: Kind, root: Path | None = None, *, linger: float = LINGER_SECONDS) -> Iterator[str]:
     """The address of the server that all test processes of this checkout share: an administrator's DSN, or bootstrap servers.
 
     The first caller starts it; it ends some time after the last caller has gone. Use unique names for databases and topics.
@@ -165,7 +165,7 @@ def shared_server(kind: Kind, root: Path | None = None) -> Iterator[str]:
     note = users / f"{uuid.uuid4().hex}.json"
     with _locked(folder):
         note.write_text(json.dumps({"pid": me.pid, "started": me.started}))
-        address = _address(folder) or _start_guard(kind, folder)
+        address = _address(folder) or _start_guard(kind, folder, linger)
     try:
         yield address
     finally:
@@ -181,11 +181,11 @@ def _address(folder: Path) -> str | None:
     return note["address"] if Identity(note["pid"], note["started"]).alive else None
 
 
-def _start_guard(kind: Kind, folder: Path) -> str:
+def _start_guard(kind: Kind, folder: Path, linger: float) -> str:
     (folder / "server.json").unlink(missing_ok=True)
     with (folder / "guard.log").open("wb") as log:
         guard = subprocess.Popen(
-            [sys.executable, "-m", "deploy.local.testing", kind, str(folder)],
+            [sys.executable, "-m", "deploy.local.testing", kind, str(folder), str(linger)],
             cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     if not wait_until(lambda: _address(folder) is not None or guard.poll() is not None, 90.0):
@@ -196,7 +196,7 @@ def _start_guard(kind: Kind, folder: Path) -> str:
     return address
 
 
-def guard(kind: Kind, folder: Path) -> None:
+def guard(kind: Kind, folder: Path, linger: float) -> None:
     """Run the shared server until nobody uses it any more, or its folder is gone. The body of the guard process."""
     data = folder / "data"
     for _, leftover in marked(f"{data}#"):
@@ -209,7 +209,7 @@ def guard(kind: Kind, folder: Path) -> None:
         fresh = folder / "server.json.new"
         fresh.write_text(json.dumps({"pid": me.pid, "started": me.started, "address": address}))
         fresh.rename(folder / "server.json")
-        _wait_for_the_last(folder, stack)
+        _wait_for_the_last(folder, stack, linger)
 
 
 def _enter(kind: Kind, data: Path, stack: ExitStack) -> str:
@@ -218,13 +218,13 @@ def _enter(kind: Kind, data: Path, stack: ExitStack) -> str:
     return stack.enter_context(kafka_cluster(data)).bootstrap
 
 
-def _wait_for_the_last(folder: Path, stack: ExitStack) -> None:
+def _wait_for_the_last(folder: Path, stack: ExitStack, linger: float) -> None:
     last_used = time.monotonic()
     while folder.exists():
         time.sleep(0.5)
         if _used(folder / "users"):
             last_used = time.monotonic()
-        elif time.monotonic() - last_used > LINGER_SECONDS:
+        elif time.monotonic() - last_used > linger:
             with _locked(folder):
                 if _used(folder / "users"):
                     continue
@@ -260,4 +260,4 @@ def _exit(*_: object) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _exit)
-    guard("kafka" if sys.argv[1] == "kafka" else "postgres", Path(sys.argv[2]))
+    guard("kafka" if sys.argv[1] == "kafka" else "postgres", Path(sys.argv[2]), float(sys.argv[3]))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -10,6 +13,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from deploy.local.processes import Identity, wait_until
 from deploy.local.testing import kafka_cluster, postgres_server, shared_server
 from deploy.local.topics import Wanted, ensure_topics
 
@@ -26,6 +30,27 @@ def test_a_fresh_database_is_empty_and_real(fresh_database: str) -> None:
 def test_everyone_who_asks_for_the_shared_server_gets_the_same(postgres_admin_dsn: str) -> None:
     with shared_server("postgres") as again:
         assert again == postgres_admin_dsn
+
+
+def test_a_shared_server_ends_when_its_last_user_was_killed(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, sys, time\n"
+        "from deploy.local.testing import shared_server\n"
+        "with shared_server('postgres', pathlib.Path(sys.argv[1]), linger=0.5) as dsn:\n"
+        "    print(dsn, flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    user = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert user.stdout is not None
+    dsn = user.stdout.readline().strip()
+    psycopg.connect(dsn).close()
+    note = json.loads((tmp_path / "postgres" / "server.json").read_text())
+    user.kill()
+    user.wait()
+    guard = Identity(note["pid"], note["started"])
+    assert wait_until(lambda: not guard.alive, 20)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(dsn)
 
 
 def test_postgres_keeps_what_was_committed_through_kill_9(tmp_path: Path) -> None:
