@@ -43,8 +43,12 @@ class Director:
         """When somebody acts next. People look around first: at the queue, at their own findings."""
         self._measures = {show: max(at, now) for at, show in await officers.measures_to_look_at(self._stage)}
         self._withdrawals = {show: at for at, show in await enterprises.closed_and_silent(self._stage, now)}
-        planned = [act.at for act in self._acts[:1]] + [min(self._weeks)] * bool(self._weeks)
-        wishes = [*planned, *self._measures.values(), *self._withdrawals.values()]
+        wishes = [
+            *self._weeks,
+            *self._measures.values(),
+            *self._withdrawals.values(),
+            *(act.at for act in self._acts[:1]),
+        ]
         return min((at for at in wishes if at <= self._until), default=None)
 
     async def play(self, at: datetime) -> None:

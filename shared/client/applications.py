@@ -19,8 +19,9 @@ class Applications:
         """File a full dossier and have it checked at once."""
         return await self._to.post("/applications", http.Filed, dossier, key=key)
 
-    async def create_draft(self, draft: http.DraftSent, *, key: str | None = None) -> http.DraftView:
-        return await self._to.post("/drafts", http.DraftView, draft, key=key)
+    async def create_draft(self, draft: http.DraftSent) -> http.DraftView:
+        """Begin a draft. Sent again only when it never arrived: two drafts would be two."""
+        return http.DraftView.model_validate(await self._to.post_json("/drafts", draft))
 
     async def save_draft(self, draft_id: UUID, draft: http.DraftSent) -> http.DraftView:
         return await self._to.put(f"/drafts/{draft_id}", http.DraftView, draft)

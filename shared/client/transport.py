@@ -92,9 +92,10 @@ class Transport:
         answer = await self._call("POST", path, content=content, headers=headers, params=params)
         return model.model_validate_json(answer.content)
 
-    async def post_json(self, path: str) -> Any:
-        """POST without a body, a contract model or an idempotency key; sent again only when it never arrived."""
-        answer = await self._call("POST", path)
+    async def post_json(self, path: str, body: BaseModel | None = None) -> Any:
+        """POST without an idempotency key: sent again only when it never arrived. The answer as JSON values."""
+        headers = {} if body is None else {"Content-Type": _JSON}
+        answer = await self._call("POST", path, content=_json(body) or None, headers=headers)
         return answer.json() if answer.content else None
 
     async def _call(
