@@ -40,6 +40,7 @@ T = TypeVar("T")
 
 STUCK_SECONDS = 30.0
 """A consumer that has records to read and whose position stands still this long is not alive."""
+_FRESH_SECONDS = 10.0
 _HAND_BACK_SECONDS = 60.0
 """A record that cannot be settled for this long is read again later, well before Kafka's ``max.poll.interval`` (300 s)."""
 
@@ -98,6 +99,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._moved_at: dict[TopicPartition, float] = {}
         self._lag: dict[TopicPartition, int] = {}
         self._caught_up_at: dict[TopicPartition, float] = {}
+        self._measured_at = 0.0
         self._waiting: set[TopicPartition] = set()
         self._at_limit: str | None = None
 
@@ -124,8 +126,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._at_limit is not None:
             return self._at_limit
         now = time.monotonic()
+        if now - self._measured_at > _FRESH_SECONDS:
+            return None  # Kafka does not answer either; a restart would not mend that
         for place, lag in self._lag.items():
-            still = now - self._moved_at.get(place, now)
+            still = now - max(self._moved_at.get(place, now), self._caught_up_at.get(place, 0.0))
             if lag > 0 and still > STUCK_SECONDS and place in self._next and place not in self._waiting:
                 return f"{place.topic}[{place.partition}] has {lag} records to read and stands still for {still:.0f} s"
         return None
@@ -358,7 +362,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _measure(self) -> None:
         ends = await self._kafka.end_offsets(self.topics)
-        now = time.monotonic()
+        now = self._measured_at = time.monotonic()
         for place in list(self._lag):
             if place not in self._next:
                 self._lag.pop(place)

@@ -18,7 +18,12 @@ from pydantic import BaseModel
 from shared.contracts.errors import Refused
 from shared.platform.db import Tx
 
-_WELL_FORMED = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?")
+HEADER = "Idempotency-Key"
+_PATTERN = "^[!-~]([ -~]{0,126}[!-~])?$"
+SCHEMA = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": _PATTERN}
+"""The header as the OpenAPI document declares it."""
+
+_WELL_FORMED = re.compile(_PATTERN)
 
 
 @dataclass(frozen=True)
@@ -73,13 +78,13 @@ class Once:
         row = await cursor.fetchone()
         assert row is not None, "rows of this table are never deleted"
         if row["body_hash"] != self.body_hash:
-            raise Refused("idempotency_key_reused", "/header/Idempotency-Key", status=409)
+            raise Refused("idempotency_key_reused", f"/header/{HEADER}", status=409)
         return Answer(row["status"], bytes(row["body"]), row["content_type"], replayed=True)
 
 
 async def _once(request: Request, idempotency_key: Annotated[str | None, Header()] = None) -> Once:
     if idempotency_key is None or not _WELL_FORMED.fullmatch(idempotency_key):
-        raise Refused("idempotency_key_missing", "/header/Idempotency-Key", status=422)
+        raise Refused("idempotency_key_missing", f"/header/{HEADER}", status=422)
     return Once(idempotency_key, hashlib.sha256(await request.body()).hexdigest())
 
 

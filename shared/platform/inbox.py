@@ -20,6 +20,19 @@ from shared.contracts.errors import NotFound, Refused
 from shared.platform.cloudevents import Headers, RawRecord
 from shared.platform.db import Tx
 
+_LOCK = "select pg_advisory_xact_lock(hashtextextended(current_schema() || %s || encode(%s, 'hex'), 0))"
+_MOVE = """
+update bus_position set next_offset = %s, record_at = %s, updated_at = clock_timestamp()
+where consumer = %s and topic = %s and partition = %s and cluster_id = %s and next_offset <= %s
+"""
+_MOVE_AND_LOCK = """
+with moved as (
+    update bus_position set next_offset = %s, record_at = %s, updated_at = clock_timestamp()
+    where consumer = %s and topic = %s and partition = %s and cluster_id = %s and next_offset <= %s returning 1
+)
+select pg_advisory_xact_lock(hashtextextended(current_schema() || %s || encode(%s, 'hex'), 0)) from moved
+"""
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -44,53 +57,44 @@ class Entry:
     """What a consumer finds when it takes up a record. ``fenced``: another worker is ahead, or Kafka is another cluster."""
 
     fenced: bool
-    seen: bool
-    must_queue: bool
-    others_wait: bool
+    seen: bool = False
+    must_queue: bool = False
+    others_wait: bool = False
 
 
 async def enter(tx: Tx, consumer: str, cluster: str, record: RawRecord, event: tuple[UUID, UUID] | None) -> Entry:
-    """Move the position past ``record``, lock its key, remember its event (key, id) and look at the key's queues: one round trip.
+    """Move the position past ``record``, lock its key, remember its event (key, id) and look at the key's queues.
 
     The position's row is the fence between two workers that both believe to own a partition. The key's lock orders the topics of one
     key among all workers, so that what is parked and what it waits for cannot pass each other.
     """
     key = record.key or b""
-    async with tx.pipeline():
-        moved = await tx.execute(
-            "update bus_position set next_offset = %s, record_at = %s, updated_at = clock_timestamp() "
-            "where consumer = %s and topic = %s and partition = %s and cluster_id = %s and next_offset <= %s",
-            (record.offset + 1, _instant(record), consumer, record.topic, record.partition, cluster, record.offset),
+    # The lock is had before the next statement begins, so that its snapshot shows what others did under it.
+    moved = await tx.execute(_MOVE_AND_LOCK, (*_move(consumer, cluster, record), f":{consumer}:", key))
+    if moved.rowcount == 0:
+        return Entry(fenced=True)
+    event_key, event_id = event or (None, None)
+    cursor = await tx.execute(
+        """
+        with taken as (
+            insert into inbox (key, consumer, event_id) select %(event_key)s, %(consumer)s, %(event_id)s
+            where %(event_id)s::uuid is not null on conflict do nothing returning 1
         )
-        await _lock(tx, consumer, key)
-        taken = None
-        if event is not None:
-            taken = await tx.execute(
-                "insert into inbox (key, consumer, event_id) values (%s, %s, %s) on conflict do nothing",
-                (event[0], consumer, event[1]),
-            )
-        queues = await tx.execute(
-            "select coalesce(bool_or(topic = %s), false) as here, coalesce(bool_or(topic <> %s and state = 'parked'), false) as there "
-            "from set_aside where consumer = %s and key = %s and state in ('parked', 'poison')",
-            (record.topic, record.topic, consumer, key),
-        )
-    row = await queues.fetchone()
-    assert row is not None
-    return Entry(
-        fenced=moved.rowcount == 0,
-        seen=taken is not None and taken.rowcount == 0,
-        must_queue=row["here"],
-        others_wait=row["there"],
+        select %(event_id)s::uuid is not null and not exists (select 1 from taken) as seen,
+               coalesce(bool_or(topic = %(topic)s), false) as must_queue,
+               coalesce(bool_or(topic <> %(topic)s and state = 'parked'), false) as others_wait
+        from set_aside where consumer = %(consumer)s and key = %(key)s and state in ('parked', 'poison')
+        """,
+        {"event_key": event_key, "event_id": event_id, "consumer": consumer, "topic": record.topic, "key": key},
     )
+    row = await cursor.fetchone()
+    assert row is not None
+    return Entry(fenced=False, **row)
 
 
 async def pass_over(tx: Tx, consumer: str, cluster: str, record: RawRecord) -> bool:
     """Move the position past a record that is not for this consumer. False when fenced."""
-    cursor = await tx.execute(
-        "update bus_position set next_offset = %s, record_at = %s, updated_at = clock_timestamp() "
-        "where consumer = %s and topic = %s and partition = %s and cluster_id = %s and next_offset <= %s",
-        (record.offset + 1, _instant(record), consumer, record.topic, record.partition, cluster, record.offset),
-    )
+    cursor = await tx.execute(_MOVE, _move(consumer, cluster, record))
     return cursor.rowcount == 1
 
 
@@ -102,7 +106,7 @@ async def set_aside(tx: Tx, consumer: str, record: RawRecord, state: str, reason
         values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, case when %s then clock_timestamp() end)
         """,
         (
-            *(consumer, record.topic, record.key or b"", state, reason[:2000], record.partition, record.offset),
+            *(consumer, record.topic, record.key or b"", state, _storable(reason), record.partition, record.offset),
             *(Jsonb(_packed(record.headers)), record.value, _instant(record), waits),
         ),
     )
@@ -147,7 +151,7 @@ async def keep_waiting(tx: Tx, kept: Kept, reason: str, *, pause_seconds: float)
     await tx.execute(
         "update set_aside set reason = %s, attempts = attempts + 1, waits_since = coalesce(waits_since, clock_timestamp()), "
         "try_at = clock_timestamp() + make_interval(secs => %s) where id = %s",
-        (reason[:2000], pause_seconds, kept.id),
+        (_storable(reason), pause_seconds, kept.id),
     )
 
 
@@ -155,7 +159,7 @@ async def give_up(tx: Tx, kept: Kept, state: str, reason: str) -> None:
     """Make the row *poison* (its queue waits) or *dead* (its queue goes on)."""
     await tx.execute(
         "update set_aside set state = %s, reason = %s, attempts = attempts + 1, copied_at = null where id = %s",
-        (state, reason[:2000], kept.id),
+        (state, _storable(reason), kept.id),
     )
 
 
@@ -249,19 +253,25 @@ async def resend(tx: Tx, row_id: int, *, by: str) -> None:
 
 
 async def _lock(tx: Tx, consumer: str, key: bytes) -> None:
-    await tx.execute(
-        "select pg_advisory_xact_lock(hashtextextended(current_schema() || %s || encode(%s, 'hex'), 0))",
-        (f":{consumer}:", key),
-    )
+    await tx.execute(_LOCK, (f":{consumer}:", key))
+
+
+def _move(consumer: str, cluster: str, record: RawRecord) -> tuple[object, ...]:
+    return (record.offset + 1, _instant(record), consumer, record.topic, record.partition, cluster, record.offset)
 
 
 def _packed(headers: Headers) -> list[list[str | None]]:
-    return [[name, None if value is None else base64.b64encode(value).decode()] for name, value in headers]
+    return [[_storable(name), None if value is None else base64.b64encode(value).decode()] for name, value in headers]
 
 
 def unpacked(headers: list[list[str | None]]) -> Headers:
     """The headers of a kept record, as they came."""
     return [(name or "", base64.b64decode(value or "")) for name, value in headers]
+
+
+def _storable(text: str) -> str:
+    """``text`` without what PostgreSQL cannot keep: what is set aside must never fail for what strangers wrote into it."""
+    return text[:2000].replace("\x00", "\ufffd").encode(errors="replace").decode()
 
 
 def _instant(record: RawRecord) -> datetime:

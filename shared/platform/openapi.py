@@ -1,12 +1,15 @@
-"""The OpenAPI document of a service: FastAPI's, with bearer tokens and problem details declared for each operation."""
+"""The OpenAPI document of a service: FastAPI's, with what holds for every operation and what no handler declares by itself: bearer
+tokens, problem details, the ``Idempotency-Key``, and that a field which the document does not name is refused at any depth."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from shared.platform import idempotency
 from shared.platform.access import PUBLIC, AccessTable
 from shared.platform.problems import MEDIA_TYPE, ProblemDetails
 
@@ -24,6 +27,7 @@ _WORDS = {
 _ALWAYS = ("404", "409", "422", "503")
 _GUARDED = ("401", "403")
 _WITH_BODY = ("400", "413", "415")
+_SCHEMAS = "#/components/schemas/"
 
 
 def document(app: FastAPI, access: AccessTable) -> dict[str, Any]:
@@ -49,10 +53,14 @@ def document(app: FastAPI, access: AccessTable) -> dict[str, Any]:
             if action in seen:
                 operation["operationId"] = f"{action}:{method}:{path}"
             seen.add(action)
+    _close(spec)
     return spec
 
 
 def _declare(operation: dict[str, Any], *, public: bool) -> None:
+    for parameter in operation.get("parameters", ()):
+        if (parameter["in"], parameter["name"].lower()) == ("header", idempotency.HEADER.lower()):
+            parameter |= {"name": idempotency.HEADER, "required": True, "schema": idempotency.SCHEMA}
     responses = operation["responses"]
     responses.pop("422", None)
     statuses = (*_ALWAYS, *(() if public else _GUARDED), *(_WITH_BODY if "requestBody" in operation else ()))
@@ -63,3 +71,54 @@ def _declare(operation: dict[str, Any], *, public: bool) -> None:
 
 def _response(words: str) -> dict[str, Any]:
     return {"description": words, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}}
+
+
+def _close(spec: dict[str, Any]) -> None:
+    """Say of the objects that a caller sends that they have no further fields. One that is answered too is open there, since answers
+    grow: what is sent then has a schema of its own."""
+    schemas = spec["components"]["schemas"]
+    operations = [operation for methods in spec["paths"].values() for operation in methods.values()]
+    sent = _reached(schemas, [operation.get("requestBody") for operation in operations])
+    answered = _reached(schemas, [operation["responses"] for operation in operations])
+    objects = {name for name in sent if "properties" in schemas[name]}
+    twins = {_SCHEMAS + name: f"{_SCHEMAS}{name}-Input" for name in objects & answered}
+    for name in sorted(objects):
+        closed = {"additionalProperties": False, **_renamed(schemas[name], twins)}
+        schemas[twins.get(_SCHEMAS + name, name).removeprefix(_SCHEMAS)] = closed
+    for operation in operations:
+        if "requestBody" in operation:
+            operation["requestBody"] = _renamed(operation["requestBody"], twins)
+
+
+def _reached(schemas: Mapping[str, Any], start: Any) -> set[str]:
+    """The names of the schemas to which ``start`` refers, and those refer, and so on."""
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        for reference in _references(waiting.pop()):
+            name = reference.removeprefix(_SCHEMAS)
+            if name not in found:
+                found.add(name)
+                waiting.append(schemas[name])
+    return found
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, str) and part.startswith(_SCHEMAS):
+        yield part
+    elif isinstance(part, Mapping):
+        for inner in part.values():
+            yield from _references(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from _references(inner)
+
+
+def _renamed(part: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(part, str):
+        return names.get(part, part)
+    if isinstance(part, Mapping):
+        return {key: _renamed(inner, names) for key, inner in part.items()}
+    if isinstance(part, list):
+        return [_renamed(inner, names) for inner in part]
+    return part

@@ -148,25 +148,30 @@ class Outcomes:
     async def _taken(self, record: RawRecord, received: Received[Any]) -> Outcome:
         with context.bound(received.meta.correlation_id, received.meta.id):
             try:
-                outcome, others_wait = await self._patiently(lambda: self._once(record, received))
+                outcome, others_wait = await self._patiently(lambda: self._first(record, received))
             except _Fenced:
                 return Outcome.FENCED
             if others_wait and outcome is Outcome.DONE:
                 await self.drain(record.key or b"")
             return outcome
 
-    async def _once(self, record: RawRecord, received: Received[Any]) -> tuple[Outcome, bool]:
+    async def _first(self, record: RawRecord, received: Received[Any]) -> tuple[Outcome, bool]:
+        """Handle a record that just arrived. The second part says whether other records wait under its key."""
+        try:
+            async with self._db.tx() as tx:
+                outcome, others_wait = await self._entered(tx, record, received)
+                if outcome is None:
+                    await self._handle(tx, received)
+        except NotYet:
+            # Rare: done again with a savepoint, so that it is parked under the lock under which it could not be handled.
+            return await self._first_or_park(record, received)
+        return outcome or Outcome.DONE, others_wait
+
+    async def _first_or_park(self, record: RawRecord, received: Received[Any]) -> tuple[Outcome, bool]:
         async with self._db.tx() as tx:
-            entry = await inbox.enter(
-                tx, self._consumer, self._cluster(), record, (received.event.key, received.meta.id)
-            )
-            if entry.fenced:
-                raise _Fenced
-            if entry.seen:
-                return Outcome.DUPLICATE, False
-            if entry.must_queue:
-                await inbox.set_aside(tx, self._consumer, record, "parked", BEHIND)
-                return Outcome.PARKED, False
+            outcome, others_wait = await self._entered(tx, record, received)
+            if outcome is not None:
+                return outcome, others_wait
             try:
                 async with tx.transaction():
                     await self._handle(tx, received)
@@ -174,7 +179,19 @@ class Outcomes:
                 await inbox.set_aside(tx, self._consumer, record, "parked", not_yet.waits_for, waits=True)
                 log.info("record_parked", topic=record.topic, key=received.key, waits_for=not_yet.waits_for)
                 return Outcome.PARKED, False
-        return Outcome.DONE, entry.others_wait
+        return Outcome.DONE, others_wait
+
+    async def _entered(self, tx: Tx, record: RawRecord, received: Received[Any]) -> tuple[Outcome | None, bool]:
+        """The outcome that needs no handler, or None when the record is to be handled now."""
+        entry = await inbox.enter(tx, self._consumer, self._cluster(), record, (received.event.key, received.meta.id))
+        if entry.fenced:
+            raise _Fenced
+        if entry.seen:
+            return Outcome.DUPLICATE, False
+        if entry.must_queue:
+            await inbox.set_aside(tx, self._consumer, record, "parked", BEHIND)
+            return Outcome.PARKED, False
+        return None, entry.others_wait
 
     async def _again(self, head: Kept) -> bool:
         """Try a parked head; True when it was handled, so that others may now be handled too."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -286,7 +287,7 @@ async def test_an_unexpected_error_is_tried_again_and_then_poison(bed: Bed) -> N
     def fail(event: Event) -> Exception | None:
         tries.append(event.key)
         if event.key == tree.key or tries.count(event.key) == 1:
-            return KeyError("no such tree")
+            return KeyError("no such \x00 tree \ud800")
         return None
 
     bed.garden.fail = fail
@@ -309,8 +310,18 @@ async def test_an_unexpected_error_is_tried_again_and_then_poison(bed: Bed) -> N
         {"headers": [("ce_specversion", b"\xff\xfe"), ("ce_id", b"x")]},
         {"headers": [("ce_specversion", b"1.0")]},
         {"key": b"\x00\xff not a pilot"},
+        {"headers": [("ce_a\x00", b"\x00"), ("ce_specversion", b"\x00")]},
     ],
-    ids=["no json", "wrong fields", "no value", "no headers", "headers not text", "headers missing", "foreign key"],
+    ids=[
+        "no json",
+        "wrong fields",
+        "no value",
+        "no headers",
+        "headers not text",
+        "headers missing",
+        "foreign key",
+        "NUL",
+    ],
 )
 async def test_a_record_that_cannot_be_read_is_poison_and_stops_nobody_else(bed: Bed, spoil: dict[str, Any]) -> None:
     broken, tree = planted(), planted()
@@ -380,6 +391,40 @@ async def test_at_the_limit_of_poison_the_consumer_stops_says_so_and_goes_on_whe
         for tree in trees:
             await bed.water_is(tree.key, [])
         assert consumer.alive() is None
+
+
+async def test_a_consumer_whose_position_stands_still_is_not_alive(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.platform.bus.STUCK_SECONDS", 0.5)
+    goes_on = asyncio.Event()
+
+    async def hangs(tx: Tx, received: Received[Planted]) -> None:
+        await goes_on.wait()
+
+    consumer = bed.consumer(handlers={bed.trees: {Planted: hangs}, bed.waters: {}})
+    async with running(consumer):
+        await eventually(lambda: _measured(consumer), what="a first measurement")
+        idle_for_an_hour = {place: at - 3600 for place, at in consumer._moved_at.items()}
+        consumer._moved_at.update(idle_for_an_hour)
+        began = time.monotonic()
+        await bed.send(bed.trees, planted())
+
+        async def stuck() -> bool:
+            return consumer.alive() is not None
+
+        await eventually(stuck)
+        assert "stands still" in str(consumer.alive())
+        assert time.monotonic() - began > 0.5, "time without anything to read is no standstill"
+        goes_on.set()
+        await bed.quiet()
+
+        async def alive() -> bool:
+            return consumer.alive() is None
+
+        await eventually(alive)
+
+
+async def _measured(consumer: Consumer) -> bool:
+    return len(consumer._lag) == 4
 
 
 async def test_two_consumers_share_the_partitions_and_hand_them_over_without_loss_or_doubles(bed: Bed) -> None:
