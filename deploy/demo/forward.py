@@ -44,7 +44,8 @@ def unfinished(progress: Progress, now: datetime) -> str | None:
         "records to read": progress.lag,
         "parked records": progress.parked,
         "poisoned records": progress.poison,
-        "accepted reports not read": int(progress.extra.get("pending", 0)),
+        "accepted reports not read": int(progress.extra.get("intake_unconsumed", 0)),
+        "facts not judged by": int(progress.extra.get("facts_unseen", 0)),
     }
     said = ", ".join(f"{count} {what}" for what, count in left.items() if count)
     return f"it has {said}" if said else None
