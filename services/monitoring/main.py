@@ -83,7 +83,11 @@ def build(settings: Settings) -> Service:
         routers=[
             *api.routers(Counter(db, clock, desk, producing.produce), document(NAME)),
             ops.router(
-                *(NAME, db, clock, outbox, [consumer, engine]),
+                NAME,
+                db,
+                clock,
+                outbox,
+                [consumer, engine],
                 clocks=[engine],
                 republish_also=producing.again,
                 extra=_progress(db),

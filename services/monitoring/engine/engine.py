@@ -71,6 +71,8 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         poll_seconds: float = 0.03,
     ) -> None:
         self.topic = topic
+        self.rounds = 0
+        """How often the loop has turned in full."""
         self._db = db
         self._kafka = kafka
         self._clock = clock
@@ -214,6 +216,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             self._tick = time.monotonic()
             try:
                 await self._round(consumer)
+                self.rounds += 1
                 pauses = backoff()
             except (Fenced, Transient) as error:
                 log.warning("engine_starts_over", error=f"{type(error).__name__}: {error}")

@@ -1,0 +1,139 @@
+"""The metrics path on real Kafka and PostgreSQL: what is sent counts once, whatever happens on the way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from services.monitoring.store.intake import signature
+from shared.contracts.events.monitoring import (
+    FindingOpened,
+    InterimMeasureTaken,
+    MetricsReportRejected,
+    UsageRolled,
+)
+from shared.contracts.numbers import SCALE
+from shared.platform.cloudevents import key_of
+from shared.platform.kafka import Kafka
+from tests.monitoring_samples import AUDIENCE, CROWD, at, envelope, registered, started
+from tests.platform.conftest import eventually
+from tests.platform.engine_stand import Stand, stand
+
+
+@pytest.fixture
+async def site(fresh_database: str, kafka: Kafka, make_topic: Callable[..., Awaitable[str]]) -> AsyncIterator[Stand]:
+    async with stand(fresh_database, kafka, make_topic) as found:
+        yield found
+
+
+def visitors(value: int, when: str = "2026-07-20 08:00") -> dict[str, Any]:
+    return {"metric": "audience_live", "at": at(when), "value": str(value)}
+
+
+def crowd(value: int, when: str = "2026-07-20 08:00") -> dict[str, Any]:
+    return {"metric": "crowd_peak", "at": at(when), "value": str(value)}
+
+
+async def test_a_report_becomes_sums_findings_a_measure_and_usage(site: Stand) -> None:
+    pilot = await site.pilot(CROWD, AUDIENCE)
+    async with site.running() as engine:
+        await site.send(pilot, 1, visitors(700), crowd(1_001))
+        await eventually(lambda: site.quiet(engine))
+    assert await site.rollup(pilot, "audience_live") == await site.total(pilot, "audience_live") == 700 * SCALE
+    opened = await site.told(FindingOpened)
+    assert [(one.rule, one.subject, one.severity) for one in opened] == [
+        ("cap_warning", "crowd_peak/concurrent", "info"),
+        ("cap_exceeded", "crowd_peak/concurrent", "critical"),
+    ]
+    (measure,) = await site.told(InterimMeasureTaken)
+    assert measure.finding_id == opened[1].finding_id
+    usage = {(one.metric, one.window): one.value for one in await site.told(UsageRolled)}
+    assert usage == {("audience_live", "total"): 700, ("crowd_peak", "concurrent"): 1_001}
+
+
+async def test_what_is_sent_twice_counts_once_and_another_content_is_refused(site: Stand) -> None:
+    pilot = await site.pilot(AUDIENCE)
+    async with site.running() as engine:
+        for _ in range(3):
+            await site.send(pilot, 1, visitors(10))
+        await site.send(pilot, 1, visitors(11))
+        await site.send(pilot, 2, visitors(5))
+        await eventually(lambda: site.quiet(engine))
+    assert await site.total(pilot, "audience_live") == 15 * SCALE
+    (rejected,) = await site.told(MetricsReportRejected)
+    assert [one.code for one in rejected.problems] == ["identity_reused"]
+    assert len(await site.dead()) == 1
+
+
+async def test_garbage_is_set_aside_with_its_reason_and_nothing_waits_behind_it(site: Stand) -> None:
+    pilot = await site.pilot(AUDIENCE)
+    async with site.running() as engine:
+        for garbage in (b"", b"\xff\x00", b"[]", b"null", b'{"pilot_id": 1}', b"{" * 2000):
+            await site.raw(pilot, garbage)
+        await site.producer.send_and_wait(site.topic, b"{}", b"no pilot")
+        await site.producer.send_and_wait(site.topic, b"{}", None)
+        await site.send(pilot, 1, visitors(10))
+        await eventually(lambda: site.quiet(engine))
+    assert await site.total(pilot, "audience_live") == 10 * SCALE
+    assert len(await site.told(MetricsReportRejected)) == 6
+    assert len(await site.dead()) == 8
+
+
+async def test_a_record_on_another_partition_than_murmur2_gives_is_rejected(site: Stand) -> None:
+    pilot = await site.pilot(AUDIENCE)
+    async with site.running() as engine:
+        await site.send(pilot, 1, visitors(10))
+        await eventually(lambda: site.quiet(engine))
+        async with site.db.tx() as tx:
+            row = await (await tx.execute("select partition from pilot")).fetchone()
+        assert row is not None
+        await site.send(pilot, 2, visitors(10), partition=(row["partition"] + 1) % 4)
+        await eventually(lambda: site.quiet(engine))
+    (rejected,) = await site.told(MetricsReportRejected)
+    assert rejected.problems[0].code == "report_wrong_partition"
+    assert await site.total(pilot, "audience_live") == 10 * SCALE
+
+
+async def test_outside_the_local_stack_only_signed_records_count(site: Stand) -> None:
+    pilot = await site.pilot(AUDIENCE)
+    async with site.db.tx() as tx:
+        await tx.execute(
+            "insert into source (pilot_id, source, ingest_secret, secret) values (%s, 'main', 'inside', 'secret')",
+            (pilot,),
+        )
+    async with site.running(site.engine(unsigned=False)) as engine:
+        value = await site.send(pilot, 1, visitors(10))
+        signed = signature(b"secret", key_of(pilot), value)
+        await site.send(pilot, 1, visitors(10), headers=[("hk-signature", signed.encode())])
+        await site.send(pilot, 2, visitors(10), headers=[("hk-signature", signed.encode())])
+        await eventually(lambda: site.quiet(engine))
+    codes = [one.problems[0].code for one in await site.told(MetricsReportRejected)]
+    assert codes == ["report_unsigned", "report_signature_wrong"]
+    assert await site.total(pilot, "audience_live") == 10 * SCALE
+
+
+async def test_reports_wait_for_the_facts_of_their_pilot_and_keep_their_order(site: Stand) -> None:
+    pilot = uuid4()
+    async with site.running() as engine:
+        await site.send(pilot, 1, crowd(1_001, "2026-07-20 07:00"))
+        await site.send(pilot, 2, crowd(900, "2026-07-20 08:00"))
+        await eventually(lambda: _parked(site, 2))
+        await site.tell(registered(pilot, envelope(CROWD)))
+        await eventually(lambda: _seen(site))
+        await site.send(pilot, 3, crowd(901, "2026-07-20 08:30"))
+        await site.tell(started(pilot))
+        await eventually(lambda: site.quiet(engine))
+    assert await site.count("report") == 3
+    usage = await site.told(UsageRolled)
+    assert usage[-1].value == 901
+
+
+async def _parked(site: Stand, count: int) -> bool:
+    return await site.count("parked_record") == count
+
+
+async def _seen(site: Stand) -> bool:
+    return await site.count("pilot where change = seen") == 1
