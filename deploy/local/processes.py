@@ -22,6 +22,7 @@ MARK = "HAUKIEM_PART"
 
 # The start time of a process, as the system reports it, moves a little when the machine's clock is corrected.
 _START_TOLERANCE = 2.0
+_LONGEST_LINE = 300
 
 
 @dataclass(frozen=True)
@@ -207,11 +208,20 @@ def tail(log: Path, lines: int = 12) -> str:
     """The end of a log, and where the rest is."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 16_384))
-            end = file.read().decode("utf-8", "replace").splitlines()[-lines:]
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 65_536))
+            end = [_readable(line) for line in file.read().decode("utf-8", "replace").splitlines()[-lines:]]
     except OSError:
         end = []
     return "\n  ".join([f"The end of {log}:", *end]) if end else f"Its log {log} is empty."
+
+
+def _readable(line: str) -> str:
+    """A line of a log, cut to a length one reads; of a JSON line with an exception, what happened and its last cause."""
+    with suppress(ValueError, KeyError, IndexError, TypeError):
+        entry = json.loads(line)
+        cause = entry["exception"][-1]
+        line = f"{entry.get('level', 'error')}: {entry['event']}: {cause['exc_type']}: {cause['exc_value']}"
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …"
 
 
 def marked(prefix: str) -> list[tuple[str, Identity]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 from deploy.local.logfiles import KEPT, follow, last_lines, numbered, rotate, show
+from deploy.local.processes import tail
 
 
 def test_a_log_that_has_grown_too_large_moves_on_and_its_writer_goes_on(tmp_path: Path) -> None:
@@ -66,3 +68,15 @@ def test_two_writers_of_one_log_do_not_overwrite_each_other(tmp_path: Path) -> N
         assert child.wait(20) == 0
         first.write(b"from the parent\n")
     assert log.read_text() == "from the child\nfrom the parent\n"
+
+
+def test_the_end_of_a_log_is_readable_also_when_its_lines_are_long_or_hold_exceptions(tmp_path: Path) -> None:
+    log = tmp_path / "part.log"
+    cause = {"exc_type": "KeyError", "exc_value": "'policy.toml'", "frames": [{"locals": "x" * 10_000}]}
+    failed = {"event": "service_failed", "level": "critical", "exception": [{"exc_type": "Outer"}, cause]}
+    log.write_text(f"{'long ' * 1_000}\n{json.dumps(failed)}\nend\n")
+    where, *lines = tail(log).splitlines()
+    assert where == f"The end of {log}:"
+    assert len(lines[0]) < 310
+    assert lines[1:] == ["  critical: service_failed: KeyError: 'policy.toml'", "  end"]
+    assert tail(tmp_path / "none.log") == f"Its log {tmp_path / 'none.log'} is empty."
