@@ -3,6 +3,7 @@ tokens, problem details, the ``Idempotency-Key``, and that a field which the doc
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -32,7 +33,8 @@ _SCHEMAS = "#/components/schemas/"
 
 def document(app: FastAPI, access: AccessTable) -> dict[str, Any]:
     """The document of ``app``, whose operation ids begin with their action."""
-    spec = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    spec = copy.deepcopy(made)  # what routes say of themselves is theirs
     components = spec.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -43,6 +45,7 @@ def document(app: FastAPI, access: AccessTable) -> dict[str, Any]:
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     components["responses"] = {f"Problem{status}": _response(words) for status, words in _WORDS.items()}
     components["responses"]["Problem"] = _response("Any other refusal.")
+    _hoist(spec)
     seen: set[str] = set()
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
@@ -71,6 +74,17 @@ def _declare(operation: dict[str, Any], *, public: bool) -> None:
 
 def _response(words: str) -> dict[str, Any]:
     return {"description": words, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}}
+
+
+def _hoist(spec: dict[str, Any]) -> None:
+    """A body that a route describes itself (``openapi_extra``) brings its definitions along: they belong with the others."""
+    for methods in spec["paths"].values():
+        for operation in methods.values():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                definitions = content["schema"].get("$defs")
+                if definitions:
+                    spec["components"]["schemas"].update(definitions)
+                    content["schema"] = {name: said for name, said in content["schema"].items() if name != "$defs"}
 
 
 def _close(spec: dict[str, Any]) -> None:

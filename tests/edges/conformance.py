@@ -1,0 +1,65 @@
+"""What every answer of every service must be, whatever was asked."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+from pydantic import ConfigDict
+
+from shared.contracts import messages
+from shared.platform.context import is_well_formed
+from shared.platform.problems import MEDIA_TYPE, ProblemDetails
+from tests.edges.hosting import Edge, may
+
+_BEFORE_THE_ROLE = frozenset({404, 405, 413})
+"""No such path, no such method, too large: said to anyone, before it is known who asks."""
+_LEAKS = re.compile(r"Traceback|psycopg|File \"|site-packages|select \*|pydantic\.", re.IGNORECASE)
+
+
+class _Whole(ProblemDetails):
+    """Problem details with nothing missing and nothing that is not in the document."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def check(edge: Edge, role: str, action: str, response: httpx.Response) -> None:
+    """Fail unless ``response`` to a request of ``role`` for ``action`` is one that this service promises."""
+    status = response.status_code
+    assert status < 500 or (status == 503 and action == "health.ready"), f"{status}: {response.text[:2000]}"
+    assert is_well_formed(response.headers["x-correlation-id"])
+    if not may(edge.api, action, role):
+        refusal = 401 if role == "nobody" else 403
+        assert status in {refusal, *_BEFORE_THE_ROLE}, f"{role} got {status} from {action}"
+    if status >= 400:
+        problem(response)
+
+
+def documented(document: dict[str, Any], action: str) -> set[int]:
+    """The statuses that the document names for ``action``, and 405, which no operation is."""
+    operation = next(
+        operation
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        if operation["operationId"] == action
+    )
+    return {405, *(int(status) for status in operation["responses"] if status.isdigit())}
+
+
+def problem(response: httpx.Response) -> ProblemDetails:
+    """The problem details of a refusal; fails unless they are whole, in both languages, and tell nothing of our insides."""
+    assert response.headers["content-type"] == MEDIA_TYPE, response.text
+    details = _Whole.model_validate_json(response.content)
+    assert details.status == response.status_code
+    assert details.type == f"urn:haukiem:problem:{details.code}"
+    assert details.correlation_id == response.headers["x-correlation-id"]
+    assert response.headers["content-language"] in ("vi", "en")
+    assert details.detail in {text for error in details.errors for text in (error.vi, error.en)} or details.detail
+    assert details.errors
+    for error in details.errors:
+        assert messages.text(error.code)
+        assert error.vi.strip() and error.en.strip()
+        assert error.pointer == "" or error.pointer.startswith("/")
+    assert not _LEAKS.search(response.text), response.text
+    return details
