@@ -35,6 +35,7 @@ from shared.contracts.pilot import (
     Cause,
     CauseKind,
     Envelope,
+    HeldPermit,
     Organisation,
     Outcome,
     PilotState,
@@ -139,8 +140,6 @@ def gate(
     queue: str = MINISTRY,
     held: bool = False,
 ) -> a.PilotGate:
-    from shared.contracts.pilot import HeldPermit
-
     permit = HeldPermit(gate="show_live_other", number="12/GP", date=date(2026, 6, 1), issuer="UBND")
     return a.PilotGate(
         gate="show_live_other",
@@ -256,7 +255,9 @@ def periodic_filed(pilot_id: UUID, when: datetime, number: int = 1) -> a.Periodi
     return a.PeriodicReportFiled(at=when, pilot_id=pilot_id, report_id=uuid4(), number=number, summary="Đúng phạm vi.")
 
 
-def final_filed(pilot_id: UUID, when: datetime, rules_in_the_way: tuple[a.RuleInTheWay, ...] = ()) -> a.FinalReportFiled:
+def final_filed(
+    pilot_id: UUID, when: datetime, rules_in_the_way: tuple[a.RuleInTheWay, ...] = ()
+) -> a.FinalReportFiled:
     codes: tuple[Any, ...] = (
         "creativity",
         "identity",
@@ -355,7 +356,9 @@ class Office:
 
     def item(self, kind: ItemKind | str, subject: str | None = None) -> Item:
         found = self.book.open_item(ItemKind(kind), subject=subject)
-        assert found is not None, f"no open item {kind} {subject}: {[(i.kind, i.subject) for i in self.book.open_items]}"
+        assert found is not None, (
+            f"no open item {kind} {subject}: {[(i.kind, i.subject) for i in self.book.open_items]}"
+        )
         return found
 
     def content(self, kind: str, *items: Item, **more: Any) -> Content:
@@ -402,7 +405,9 @@ class Office:
             lambda chain: proposals.sign(self.book, by, proposal.proposal_id, self.facts, chain, now, calendar()),
         )
 
-    def decide(self, now: datetime, kind: str, *items: Item, by: Actor = LAN, second: Actor = HOA, **more: Any) -> Proposal:
+    def decide(
+        self, now: datetime, kind: str, *items: Item, by: Actor = LAN, second: Actor = HOA, **more: Any
+    ) -> Proposal:
         """Draft, submit, wait out a reply window, sign where it needs a second: the decision is in force."""
         proposal = self.draft(now, kind, *items, by=by, **more)
         self.submit(now, proposal, by=by)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -92,9 +92,13 @@ def hold(item: Item, ref: UUID, asked: datetime) -> Item:
 def release(item: Item, ref: UUID, answered: datetime, rules: FrozenRules, calendar: Calendar, *, why: Pause) -> Item:
     """The item without the hold of ``ref``; when it was the last one, the clock runs again and its due instant has moved."""
     left = tuple(h for h in item.holds if h.ref != ref)
-    if left or not item.holds:
-        return replace(item, holds=left)
-    span = PauseSpan(asked=min(h.asked for h in item.holds), answered=answered)
+    if left == item.holds:
+        return item
+    asked = min(h.asked for h in item.holds)
+    if left:
+        # The clock has stood still since the first of them: what is left of the waiting began then.
+        return replace(item, holds=(replace(left[0], asked=asked), *left[1:]))
+    span = PauseSpan(asked=asked, answered=answered)
     restart = why is Pause.SUPPLEMENT and rules.policy.supplement_clock is SupplementClock.RESTART
     due = _restarted(item, span, calendar) if restart else _moved(item, span, calendar)
     still_overdue = item.overdue and due == item.due
@@ -110,7 +114,11 @@ def _moved(item: Item, span: PauseSpan, calendar: Calendar) -> Due:
     due, started = _carried(item)
     counted = max(local_day(span.asked) - _DAY, local_day(started), *(local_day(p.answered) for p in item.pauses))
     left = calendar.working_days_between(counted, last_day(due.instant))
-    return calendar.due_working_days(span.answered, left) if left else due
+    if not left:
+        return due
+    moved = calendar.due_working_days(span.answered, left)
+    # The days counted before the pause are not looked at again: what was provisional of them stays so.
+    return moved.model_copy(update={"provisional": moved.provisional or due.provisional})
 
 
 def _restarted(item: Item, span: PauseSpan, calendar: Calendar) -> Due:
@@ -133,10 +141,6 @@ def end_of_window(due: Due) -> datetime:
 def soon(now: datetime, calendar: Calendar) -> datetime:
     """What is due at or before this instant is due within one working day."""
     return calendar.due_working_days(now, 1).instant
-
-
-def today(now: datetime) -> date:
-    return local_day(now)
 
 
 def deadlines(book: Book) -> frozenset[Deadline]:

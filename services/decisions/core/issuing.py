@@ -239,7 +239,10 @@ def _reopen(change: Change, item: Item) -> None:
     if item.kind is ItemKind.STANDSTILL and item.due is not None and change.now >= item.due.instant:
         return
     measure = change.book.measures.get(item.subject_id) if item.kind is ItemKind.MEASURE and item.subject_id else None
-    if measure is not None and not measure.in_force:
+    in_sight = (
+        measure is not None and change.book.open_item(ItemKind.MEASURE, subject_id=measure.measure_id) is not None
+    )
+    if measure is not None and (in_sight or not measure.in_force):
         return
     of_case = item.clock is not None and item.clock.startswith("case_")
     change.open_item(

@@ -17,7 +17,6 @@ from shared.contracts.events.applications import FinalCriterion
 from shared.contracts.events.decisions import ItemKind, ItemRef, VerdictOnFinding
 from shared.contracts.events.monitoring import EventRef, RuleCode
 from shared.contracts.pilot import (
-    RUNNING,
     Cap,
     Cause,
     Envelope,
@@ -128,10 +127,6 @@ class Pilot:
     @property
     def ended(self) -> bool:
         return self.state is PilotState.ENDED
-
-    @property
-    def running(self) -> bool:
-        return self.state in RUNNING
 
 
 class CaseState(StrEnum):
