@@ -46,7 +46,10 @@ def configure(service: str, level: str = "INFO") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     finish: list[Processor] = [
-        structlog.processors.dict_tracebacks,
+        # Frames without their local variables: those hold people's data and secrets.
+        structlog.processors.ExceptionRenderer(
+            structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
+        ),
         structlog.processors.JSONRenderer(serializer=_serialize),
     ]
     structlog.configure(
