@@ -489,6 +489,10 @@ def test_a_final_report_has_each_criterion_once_and_is_filed_once() -> None:
     with pytest.raises(Refused, match="criterion_twice") as refused:
         filings.final_report(running(), final_report_sent(criteria=twice), UUID(int=6), START)
     assert refused.value.main.pointer == "/criteria/6/code"
+    with pytest.raises(Refused, match=r"criterion_missing: .*sustainability"):
+        filings.final_report(
+            running(), final_report_sent(criteria=final_report_sent().criteria[:6]), UUID(int=6), START
+        )
     filed = with_report(running(), START)
     with pytest.raises(Refused, match="final_report_filed"):
         filings.final_report(filed, final_report_sent(), UUID(int=6), START)

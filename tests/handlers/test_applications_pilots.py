@@ -417,7 +417,8 @@ async def test_lists_show_each_their_own(office: Office) -> None:
     assert await page(mine, ids[1]) == [ids[0]]
     assert (await page(Confined(authority="prov_79_pc")))[0] == ids[2]
     assert await page(Confined(authority="prov_01_culture")) == []
-    assert await page(Confined(org="", authority="")) == []
+    both = await page(Confined(org=org, authority="prov_01_culture"))
+    assert both == [ids[2], ids[1]], "who is both sees both"
     rows = await office.read(pilots.page, mine, PilotState.ACTIVE, None, 2)
     assert rows == []
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import get_args
 from uuid import UUID
 
 from services.applications.core.clocks import end, wind_down
@@ -12,6 +13,7 @@ from services.applications.core.model import Pilot
 from shared.contracts.base import Contract, Due, Instant
 from shared.contracts.errors import NotFound, Refused
 from shared.contracts.events.applications import (
+    FinalCriterion,
     FinalReportFiled,
     IncidentReported,
     PeriodicReportFiled,
@@ -20,6 +22,9 @@ from shared.contracts.events.applications import (
 from shared.contracts.http.applications import FinalReportSent, IncidentSent, PeriodicReportSent, ReplySent
 from shared.contracts.pilot import Outcome, PilotState
 from shared.reference.calendar import Calendar, anniversaries, anniversary
+
+CRITERIA: tuple[str, ...] = get_args(FinalCriterion.model_fields["code"].annotation)
+"""The seven criteria of a final report."""
 
 
 class OpenRequest(Contract):
@@ -98,16 +103,12 @@ def periodic_report(pilot: Pilot, sent: PeriodicReportSent, report_id: UUID, now
 
 
 def final_report(pilot: Pilot, sent: FinalReportSent, report_id: UUID, now: datetime) -> FinalReportFiled:
-    """The report on the whole pilot, once. Raises ``Refused``: not started, ended, filed already, a criterion twice."""
+    """The report on the whole pilot, once. Raises ``Refused``: not started, ended, filed already, a criterion missing or twice."""
     _started(pilot)
     if pilot.final_report is not None:
         raise Refused("final_report_filed")
-    counts = Counter(criterion.code for criterion in sent.criteria)
-    twice = [index for index, criterion in enumerate(sent.criteria) if counts[criterion.code] > 1]
-    if twice:
-        raise Refused(
-            "criterion_twice", f"/criteria/{twice[-1]}/code", status=422, criterion=sent.criteria[twice[-1]].code
-        )
+    if (fault := _criteria_fault(sent.criteria)) is not None:
+        raise fault
     return FinalReportFiled(
         at=now,
         pilot_id=pilot.pilot_id,
@@ -116,6 +117,16 @@ def final_report(pilot: Pilot, sent: FinalReportSent, report_id: UUID, now: date
         criteria=sent.criteria,
         rules_in_the_way=sent.rules_in_the_way,
     )
+
+
+def _criteria_fault(criteria: Sequence[FinalCriterion]) -> Refused | None:
+    seen: set[str] = set()
+    for index, criterion in enumerate(criteria):
+        if criterion.code in seen:
+            return Refused("criterion_twice", f"/criteria/{index}/code", status=422, criterion=criterion.code)
+        seen.add(criterion.code)
+    missing = ", ".join(code for code in CRITERIA if code not in seen)
+    return Refused("criterion_missing", "/criteria", status=422, missing=missing) if missing else None
 
 
 def _started(pilot: Pilot) -> datetime:

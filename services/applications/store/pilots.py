@@ -38,16 +38,15 @@ async def load(tx: Tx, pilot_id: UUID, *, lock: bool = False) -> Pilot | None:
 
 async def page(tx: Tx, seen_by: Confined, state: PilotState | None, cursor: UUID | None, limit: int) -> list[PilotRow]:
     """Newest first, after ``cursor``."""
+    after = "and pilot_id < %(cursor)s" if cursor is not None else ""
+    standing = "and state = %(state)s" if state is not None else ""
     found = await tx.execute(
-        """
+        f"""
         select pilot_id, a.code, dossier->'organisation' as organisation, dossier->>'title' as title, dossier->>'sector' as sector,
                dossier->'provinces' as provinces, tier, state, filed->>'lead_authority' as lead_authority, start_at, end_at, outcome
         from pilot p join application a using (pilot_id)
-        where (%(org)s::text is null or p.tax_code = %(org)s)
-          and (%(authority)s::text is null or p.authorities @> array[%(authority)s::text])
-          and (%(state)s::text is null or state = %(state)s) and (%(cursor)s::uuid is null or pilot_id < %(cursor)s)
-        order by pilot_id desc limit %(limit)s
-        """,
+        where {seen_by.condition("p")} {standing} {after} order by pilot_id desc limit %(limit)s
+        """,  # noqa: S608 - the conditions are ours, their values are parameters
         {"org": seen_by.org, "authority": seen_by.authority, "state": state, "cursor": cursor, "limit": limit},
     )
     return [PilotRow.model_validate(row) for row in await found.fetchall()]

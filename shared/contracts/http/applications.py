@@ -95,7 +95,7 @@ class FinalReportSent(Request):
     """POST /pilots/{pilot_id}/final-report. Each of the seven criteria once."""
 
     results: Prose
-    criteria: tuple[FinalCriterion, ...] = Field(min_length=7, max_length=7)
+    criteria: tuple[FinalCriterion, ...] = Field(max_length=7)
     rules_in_the_way: tuple[RuleInTheWay, ...] = Field(default=(), max_length=100)
 
 

@@ -178,6 +178,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "period_reported": ("Kỳ {number} đã được báo cáo.", "Period {number} was reported already."),
     "period_not_begun": ("Kỳ này chỉ bắt đầu lúc {begins}.", "This period only begins at {begins}."),
     "final_report_filed": ("Báo cáo tổng kết đã được nộp.", "The final report was filed already."),
+    "criterion_missing": (
+        "Còn thiếu tiêu chí: {missing}; mỗi tiêu chí phải được chấm.",
+        "Criteria are missing: {missing}; each of the seven is scored.",
+    ),
     "criterion_twice": (
         "Tiêu chí {criterion} được chấm hai lần; mỗi tiêu chí một lần.",
         "The criterion {criterion} is scored twice; each of the seven is scored once.",
