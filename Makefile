@@ -7,7 +7,7 @@ UV := .haukiem/uv/bin/uv
 BIN := .venv/bin
 STAMP := .venv/.made-from-lock
 PYTEST := $(BIN)/pytest
-# Two processes for each core wait for servers most of the time; more only crowd each other.
+# How many test processes: one for each core.
 WORKERS ?= auto
 
 help: ## what there is to make

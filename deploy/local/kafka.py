@@ -83,7 +83,6 @@ class KafkaCluster:
             before=lambda: self._prepare(node),
             ready=lambda: answers(port),
             address=f"{LOOPBACK}:{port}",
-            patience=90.0,
         )
 
     def _home(self, node: int) -> Path:

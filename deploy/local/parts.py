@@ -86,16 +86,17 @@ def _service(instance: Instance, service: str, process: str, roles: str) -> Part
         cwd=PROJECT,
         env=service_env(instance, service, roles, process),
         ready=lambda: _says_ok(port, "/health/ready"),
-        live=lambda: _says_ok(port, "/health/live"),
+        # Slow is not stuck: a busy machine must not have its services ended.
+        live=lambda: _says_ok(port, "/health/live", seconds=5.0),
         address=instance.url(process),
         # Longer than the service gives itself to finish what it holds.
         grace=25.0,
     )
 
 
-def _says_ok(port: int, path: str) -> bool:
+def _says_ok(port: int, path: str, seconds: float = 2.0) -> bool:
     """With the plainest client there is: it is asked ten times a second while a part starts."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=2.0)
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=seconds)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == 200

@@ -90,8 +90,8 @@ class Part:
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 20.0
     """Seconds it may take to stop before it is killed."""
-    patience: float = 60.0
-    """Seconds it may take to become ready."""
+    patience: float = 120.0
+    """Seconds it may take to become ready, on a machine with much else to do; one that dies is noticed at once."""
 
     @property
     def fingerprint(self) -> str:
