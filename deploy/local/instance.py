@@ -163,16 +163,20 @@ class Instance:
             issuer=environ.get("HAUKIEM_OIDC_ISSUER") or None,
             postgres=bool(environ.get("HAUKIEM_POSTGRES")),
         )
-        secrets = self.secrets if self._secrets_file.exists() else None
-        services = dict(secrets.services) if secrets else {}
-        fresh = Secrets(
-            admin=secrets.admin if secrets else new_password(),
-            services={service: services.get(service) or new_password() for service in SERVICES},
-            external_postgres=environ.get("HAUKIEM_POSTGRES") or None,
-        )
-        write_atomically(self._secrets_file, fresh.model_dump_json(indent=1), mode=0o600)
+        self._keep_secrets(environ.get("HAUKIEM_POSTGRES") or None)
         write_atomically(self._settings_file, settings.model_dump_json(indent=1))
         return settings
+
+    def _keep_secrets(self, external_postgres: str | None) -> None:
+        """Passwords are made once; the server from outside is remembered until the next start."""
+        known = self.secrets if self._secrets_file.exists() else None
+        services = known.services if known else {}
+        secrets = Secrets(
+            admin=known.admin if known else new_password(),
+            services={service: services.get(service) or new_password() for service in SERVICES},
+            external_postgres=external_postgres,
+        )
+        write_atomically(self._secrets_file, secrets.model_dump_json(indent=1), mode=0o600)
 
     def _ports(self, known: Settings | None, environ: Mapping[str, str]) -> dict[str, int]:
         ports: dict[str, int] = {}
