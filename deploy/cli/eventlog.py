@@ -17,10 +17,11 @@ from pydantic import ValidationError
 
 from shared.client import Unreachable
 from shared.contracts.base import Event, Meta, content_hash
-from shared.contracts.errors import Poison
+from shared.contracts.errors import Poison, Transient
 from shared.contracts.events import BY_TYPE
 from shared.contracts.topics import TOPICS, Topic
 from shared.platform.cloudevents import decode_meta
+from shared.platform.kafka import Kafka
 
 _PATIENCE_SECONDS = 30.0
 
@@ -67,26 +68,23 @@ class Logged:
 class EventLog:
     """Bounded reading of topics."""
 
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, kafka: Kafka) -> None:
         self._consumer = consumer
+        self._kafka = kafka
 
     async def whole(self, topics: Collection[Topic] = TOPICS) -> list[Logged]:
         """Every record of these topics, partition by partition in its order."""
-        places = [
-            TopicPartition(topic.name, number)
-            for topic in topics
-            for number in sorted(self._consumer.partitions_for_topic(topic.name) or ())
-        ]
-        return await self._read(places)
+        known = await self._kafka.partitions([topic.name for topic in topics])
+        return await self._read([TopicPartition(topic, number) for topic in known for number in known[topic]])
 
     async def of_pilot(self, pilot_id: UUID, topics: Collection[Topic] = TOPICS) -> list[Logged]:
         """Every record with the pilot's key. Only the one partition of each topic is read on which Kafka's default partitioner puts it."""
         key = str(pilot_id)
-        places = []
-        for topic in topics:
-            known = sorted(self._consumer.partitions_for_topic(topic.name) or ())
-            if known:
-                places.append(TopicPartition(topic.name, DefaultPartitioner()(key.encode(), known, known)))
+        known = await self._kafka.partitions([topic.name for topic in topics])
+        places = [
+            TopicPartition(topic, DefaultPartitioner()(key.encode(), numbers, numbers))
+            for topic, numbers in known.items()
+        ]
         return [record for record in await self._read(places) if record.key == key]
 
     async def _read(self, places: list[TopicPartition]) -> list[Logged]:
@@ -124,13 +122,17 @@ async def event_log(bootstrap: str) -> AsyncIterator[EventLog]:
         # Transactions are not used here; what startups write with theirs and abort never counted.
         isolation_level="read_committed",
     )
+    kafka = Kafka(bootstrap, client_id="haukiem-log")
     try:
         await consumer.start()
         try:
-            yield EventLog(consumer)
+            yield EventLog(consumer, kafka)
         finally:
+            # aiokafka cancels a task of its own in stop(); one that never ran would raise that in here.
+            await asyncio.sleep(0)
             await consumer.stop()
-    except (KafkaError, OSError, TimeoutError) as error:
+            await kafka.close()
+    except (KafkaError, OSError, TimeoutError, Transient) as error:
         raise Unreachable("Kafka", bootstrap, str(error) or type(error).__name__) from error
 
 

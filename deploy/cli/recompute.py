@@ -1,7 +1,7 @@
 """What monitoring must have told of a pilot, recomputed from the log alone with its own pure core.
 
-Records are judged in the order of their partition. What the log does not say is at which instant the engine read a record; where the
-finding that it made says so, that instant is taken over, and all else about the finding is computed anew.
+Records are judged in the order of their partition. What the log does not say is at which instant the engine read a record, and which
+facts had reached it by then; where the finding that it made says so, that is taken over, and all else about the finding is computed anew.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from uuid import UUID
 
 from pydantic import ValidationError
 
@@ -43,14 +44,21 @@ def recompute(records: Iterable[Logged], calendar: Calendar) -> list[Told]:
     if not facts:
         return []
     replay = _Replay(calendar, sorted(facts, key=lambda one: one[0].at))
-    read_at = _instants_of_reading(log)
+    readings = _readings(log)
     for record in (one for one in log if one.topic == METRICS.name):
         report = _report(record)
         if report is not None:
-            newest = max(sample.at for sample in report.samples)
-            replay.take(report, newest, read_at.get(report.sha256))
+            replay.take(report, readings.get(report.sha256))
     replay.finish(max(one.event.at for one in log if one.event is not None))
     return [event for event in replay.told if isinstance(event, Told)]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """When the engine read a record, and the facts that its finding names: the newest that it knew about the sample's time."""
+
+    at: datetime
+    named: frozenset[UUID]
 
 
 @dataclass
@@ -69,10 +77,12 @@ class _Replay:
     _days: dict[tuple[str, Day], int] = field(default_factory=dict)
     _points: dict[tuple[str, Instant], Point] = field(default_factory=dict)
 
-    def take(self, report: Report, newest: Instant, read_at: datetime | None) -> None:
+    def take(self, report: Report, reading: _Reading | None) -> None:
         """Judge a record, after all that was before it."""
-        from_sample = moment(newest)
-        self._move_on(max(self._now, read_at or from_sample))
+        newest = moment(max(sample.at for sample in report.samples))
+        held = self._hold_back(newest, reading)
+        self._move_on(max(self._now, reading.at if reading else newest))
+        self.ahead = held + self.ahead
         if self.view is None:
             return
         lookups = judge.identities_to_look_up(self.book, [report])
@@ -84,6 +94,18 @@ class _Replay:
         if judgement.verdicts[0].outcome == "accepted":
             self._accepted[report.identity] = report.sha256
         self._keep(judgement)
+
+    def _hold_back(self, newest: datetime, reading: _Reading | None) -> list[tuple[known.Fact, EventRef]]:
+        """Take away the facts that bear on the sample's time and had not reached the engine: those after the newest that it named.
+
+        At one instant a measure follows from the very record that is judged: it must not come before it.
+        """
+        if reading is None or not reading.named:
+            return []
+        last = max((n for n, (_, ref) in enumerate(self.ahead) if ref.event_id in reading.named), default=-1)
+        held = [one for one in self.ahead[last + 1 :] if one[0].at <= newest]
+        self.ahead = [one for one in self.ahead if one not in held]
+        return held
 
     def finish(self, until: datetime) -> None:
         """Let happen what the log says, and fall due what does, until its end."""
@@ -128,13 +150,16 @@ def _facts(log: Iterable[Logged]) -> list[tuple[known.Fact, EventRef]]:
     return list(found.values())
 
 
-def _instants_of_reading(log: Iterable[Logged]) -> dict[str, datetime]:
-    """When the engine read a record, by the record's hash, as far as the findings say."""
-    found: dict[str, datetime] = {}
+def _readings(log: Iterable[Logged]) -> dict[str, _Reading]:
+    """How the engine read a record, by the record's hash, as far as the findings say."""
+    found: dict[str, _Reading] = {}
     for record in log:
         if record.topic == MONITORING.name and isinstance(record.event, Told):
-            for ref in record.event.evidence.records:
-                found.setdefault(ref.sha256, record.event.at)
+            evidence = record.event.evidence
+            named = frozenset(ref.event_id for ref in evidence.facts)
+            for ref in evidence.records:
+                before = found.get(ref.sha256)
+                found[ref.sha256] = _Reading(record.event.at, named | (before.named if before else frozenset()))
     return found
 
 
