@@ -41,16 +41,7 @@ def create_app(key: SigningKey, issuer: str) -> FastAPI:
 
     @app.get("/.well-known/openid-configuration")
     def discovery() -> dict[str, Any]:
-        return {
-            "issuer": issuer,
-            "jwks_uri": f"{issuer}/jwks",
-            "token_endpoint": f"{issuer}/token",
-            "grant_types_supported": ["client_credentials"],
-            "token_endpoint_auth_methods_supported": ["none"],
-            "response_types_supported": ["token"],
-            "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": [ALGORITHM],
-        }
+        return _discovery(issuer)
 
     @app.get("/jwks")
     def jwks() -> dict[str, Any]:
@@ -69,25 +60,39 @@ def create_app(key: SigningKey, issuer: str) -> FastAPI:
     @app.post("/token")
     async def token(request: Request) -> JSONResponse:
         """``grant_type=client_credentials&role=officer[&sub=…&org=…&authority=…&name=…]``, form-encoded."""
-        form = {
-            name: values[-1] for name, values in parse_qs((await request.body()).decode("utf-8", "replace")).items()
-        }
-        if form.get("grant_type") != "client_credentials":
-            return _refused("unsupported_grant_type", "grant_type must be client_credentials")
-        if form.get("role") not in set(Role):
-            return _refused("invalid_request", f"role must be one of {', '.join(Role)}")
-        person = find(
-            Role(form["role"]), form.get("sub"),
-            org=form.get("org"), authority=form.get("authority"), name=form.get("name"),
-        )  # fmt: skip
-        body = {
-            "access_token": mint(key, issuer, person),
-            "token_type": "Bearer",
-            "expires_in": int(LIFETIME.total_seconds()),
-        }
-        return JSONResponse(body, headers={"Cache-Control": "no-store"})
+        return _answer(key, issuer, (await request.body()).decode("utf-8", "replace"))
 
     return app
+
+
+def _discovery(issuer: str) -> dict[str, Any]:
+    return {
+        "issuer": issuer,
+        "jwks_uri": f"{issuer}/jwks",
+        "token_endpoint": f"{issuer}/token",
+        "grant_types_supported": ["client_credentials"],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "response_types_supported": ["token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [ALGORITHM],
+    }
+
+
+def _answer(key: SigningKey, issuer: str, body: str) -> JSONResponse:
+    form = {name: values[-1] for name, values in parse_qs(body).items()}
+    if form.get("grant_type") != "client_credentials":
+        return _refused("unsupported_grant_type", "grant_type must be client_credentials")
+    if form.get("role") not in set(Role):
+        return _refused("invalid_request", f"role must be one of {', '.join(Role)}")
+    person = find(
+        Role(form["role"]), form.get("sub"), org=form.get("org"), authority=form.get("authority"), name=form.get("name")
+    )
+    granted = {
+        "access_token": mint(key, issuer, person),
+        "token_type": "Bearer",
+        "expires_in": int(LIFETIME.total_seconds()),
+    }
+    return JSONResponse(granted, headers={"Cache-Control": "no-store"})
 
 
 def _refused(code: str, description: str) -> JSONResponse:
