@@ -7,7 +7,7 @@ partition travel as one batch, which Kafka takes or refuses as a whole; so a fai
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -31,7 +31,7 @@ Row = Mapping[str, Any]
 
 _UNSENT = """
 select id, key, event_id, topic, type, source, time, correlation_id, causation_id, data, recorded_at
-from outbox where sent_at is null order by id limit %s
+from outbox where sent_at is null and id <> all(%s) order by id limit %s
 """
 
 
@@ -42,6 +42,26 @@ async def republish(tx: Tx, *, from_id: int = 0) -> int:
     """
     cursor = await tx.execute("update outbox set sent_at = null where id >= %s and sent_at is not null", (from_id,))
     return cursor.rowcount
+
+
+class _Round:
+    """Batches on their way to Kafka: for each, the rows in it and the answer that will come."""
+
+    def __init__(self, batches: Sequence[tuple[list[int], Awaitable[Any]]]) -> None:
+        self._batches = batches
+        self.ids = [row_id for ids, _ in batches for row_id in ids]
+
+    async def arrived(self) -> tuple[list[int], BaseException | None]:
+        """Wait for all answers: the rows that Kafka took, and the first failure."""
+        answers = await asyncio.gather(*(answer for _, answer in self._batches), return_exceptions=True)
+        failures = [answer for answer in answers if isinstance(answer, BaseException)]
+        taken = [
+            row_id
+            for (ids, _), answer in zip(self._batches, answers, strict=True)
+            if not isinstance(answer, BaseException)
+            for row_id in ids
+        ]
+        return taken, failures[0] if failures else None
 
 
 class Relay:
@@ -106,12 +126,20 @@ class Relay:
         loop = asyncio.get_running_loop()
         look_at_cluster = loop.time() + 10
         give_up: float | None = None
+        on_its_way = _Round([])
         while True:
             self._outbox.wake.clear()
-            rows = await (await tx.execute(_UNSENT, (self._batch,))).fetchall()
-            if rows:
-                await self._send(tx, producer, rows)
-            if stop.is_set():
+            stopping = stop.is_set()  # asked before reading: what was committed before the stop is then seen
+            # While Kafka answers one round the next is read; it leaves only when all of the one before has arrived.
+            rows = await (await tx.execute(_UNSENT, (on_its_way.ids, self._batch))).fetchall()
+            taken, failure = await on_its_way.arrived()
+            try:
+                if failure is not None:
+                    raise failure
+                on_its_way = await self._send(producer, rows)
+            finally:
+                await self._mark(tx, taken)
+            if stopping:
                 give_up = give_up or loop.time() + self._flush
                 if not rows or loop.time() > give_up:
                     return
@@ -121,25 +149,19 @@ class Relay:
                 look_at_cluster = loop.time() + 10
                 await self._know_cluster(tx)
 
-    async def _send(self, tx: Tx, producer: AIOKafkaProducer, rows: Sequence[Row]) -> None:
-        """Send one batch per partition; mark those that Kafka took; raise the first failure after all have answered."""
-        answers = [
-            (ids, await producer.send_batch(batch, topic, partition=partition))
-            for (topic, partition), (batch, ids) in (await self._batches(producer, rows)).items()
-        ]
-        results = await asyncio.gather(*(answer for _, answer in answers), return_exceptions=True)
-        sent = [
-            row_id
-            for (ids, _), result in zip(answers, results, strict=True)
-            if not isinstance(result, BaseException)
-            for row_id in ids
-        ]
-        if sent:
-            await tx.execute("update outbox set sent_at = clock_timestamp() where id = any(%s)", (sent,))
-            self._metrics.outbox_sent.inc(len(sent))
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+    async def _send(self, producer: AIOKafkaProducer, rows: Sequence[Row]) -> _Round:
+        """Set out one batch per partition."""
+        return _Round(
+            [
+                (ids, await producer.send_batch(batch, topic, partition=partition))
+                for (topic, partition), (batch, ids) in (await self._batches(producer, rows)).items()
+            ]
+        )
+
+    async def _mark(self, tx: Tx, ids: list[int]) -> None:
+        if ids:
+            await tx.execute("update outbox set sent_at = clock_timestamp() where id = any(%s)", (ids,))
+            self._metrics.outbox_sent.inc(len(ids))
 
     async def _batches(
         self, producer: AIOKafkaProducer, rows: Sequence[Row]

@@ -202,8 +202,15 @@ async def test_a_failed_producer_is_built_anew_and_first_occurrences_keep_their_
 async def test_stopping_flushes_what_is_unsent(db: Database, kafka: Kafka, make_topic: MakeTopic) -> None:
     topic = await make_topic()
     outbox = Outbox(topic, "garden")
-    async with running(Relay(db, kafka, outbox, Metrics("test"), batch=10)), db.tx() as tx:
-        await outbox.add_all(tx, [planted() for _ in range(200)])
+    metrics = Metrics("test")
+
+    async def leads() -> bool:
+        return metrics.registry.get_sample_value("haukiem_relay_active") == 1
+
+    async with running(Relay(db, kafka, outbox, metrics, batch=10)):
+        await eventually(leads, what="a leader")
+        async with db.tx() as tx:
+            await outbox.add_all(tx, [planted() for _ in range(200)])
     assert await unsent(db) == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import multiprocessing
 import os
@@ -221,8 +222,13 @@ async def test_ops_see_dead_letters_resend_them_and_publish_again(
 async def test_stopping_publishes_what_the_last_request_stored(
     watering: Watering, database: str, kafka_bootstrap: str
 ) -> None:
-    async with watering.running(), watering.db.tx() as tx:
-        await watering.outbox.add_all(tx, [planted() for _ in range(50)])
+    async def leads() -> bool:
+        return watering.metrics.registry.get_sample_value("haukiem_relay_active") == 1
+
+    async with watering.running():
+        await eventually(leads, what="a leader")
+        async with watering.db.tx() as tx:
+            await watering.outbox.add_all(tx, [planted() for _ in range(50)])
     with psycopg.connect(database) as connection:
         row = connection.execute("select count(*) from outbox where sent_at is null").fetchone()
     assert row == (0,)
@@ -272,6 +278,27 @@ async def test_a_role_that_is_not_asked_for_does_not_run(watering: Watering) -> 
     stop.set()
     await asyncio.wait_for(task, 20)
     assert set(ran) == {Role.API, Role.RELAY}
+
+
+async def test_a_service_starts_without_kafka_says_that_it_is_not_ready_and_stops_at_once(database: str) -> None:
+    watering = Watering(database, f"127.0.0.1:{free_port()}", "nowhere", "nowhere")
+    stop = asyncio.Event()
+    task = asyncio.create_task(run(watering.service, stop=stop))
+    address = f"http://127.0.0.1:{watering.settings.service_port}"
+    async with httpx.AsyncClient(base_url=address, headers=OPS, trust_env=False) as client:
+
+        async def answers() -> bool:
+            with contextlib.suppress(httpx.ConnectError):
+                return (await client.get("/health/live")).status_code == 200
+            return False
+
+        await eventually(answers)
+        ready = await client.get("/health/ready")
+        assert (ready.status_code, list(ready.json()["reasons"])) == (503, ["kafka"])
+        assert (await client.get("/ops/progress")).status_code == 503
+        assert not task.done()
+    stop.set()
+    await asyncio.wait_for(task, 20)
 
 
 # --- migrations ------------------------------------------------------------------------------------------------------
@@ -382,7 +409,7 @@ def test_sigterm_lets_it_finish_and_end_well(tmp_path: Path) -> None:
     while "working" not in process.stdout.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=90)
     assert process.returncode == 0, err
     assert "finished" in out
 
@@ -390,7 +417,7 @@ def test_sigterm_lets_it_finish_and_end_well(tmp_path: Path) -> None:
 def test_an_unusable_environment_is_said_by_variable(tmp_path: Path) -> None:
     wrong = environment(HAUKIEM_SERVICE_PORT="many", HAUKIEM_ENV="production")
     del wrong["HAUKIEM_KAFKA"]
-    _, err = (process := command(tmp_path, **wrong)).communicate(timeout=20)
+    _, err = (process := command(tmp_path, **wrong)).communicate(timeout=90)
     assert process.returncode == 2
     assert "HAUKIEM_KAFKA" in err and "HAUKIEM_SERVICE_PORT" in err
     assert "Traceback" not in err
@@ -398,7 +425,7 @@ def test_an_unusable_environment_is_said_by_variable(tmp_path: Path) -> None:
 
 def test_migrate_is_a_command(tmp_path: Path, fresh_database: str, migrations: Path) -> None:
     process = command(tmp_path, "migrate", **environment(fresh_database))
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=90)
     assert process.returncode == 0, err
     with psycopg.connect(fresh_database) as connection:
         assert connection.execute("select count(*) from tree").fetchone() == (0,)
