@@ -17,6 +17,7 @@ from deploy.local.errors import StackError
 from deploy.local.instance import SERVICES, Instance
 from deploy.local.prepare import finish_migrations, prepare_database
 from deploy.local.processes import start, wait_ready
+from deploy.local.testing import postgres_server
 from deploy.local.topics import Wanted, ensure_topics, registry
 from shared.contracts.topics import TOPICS
 
@@ -82,6 +83,25 @@ def test_preparing_again_changes_nothing(instance: Instance) -> None:
     prepare_database(instance)
     with psycopg.connect(instance.postgres_dsn("decisions")) as connection:
         assert connection.execute("select count(*) from kept").fetchone() == (0,)
+
+
+def test_a_server_from_outside_is_prepared_by_an_administrator_who_is_no_superuser(tmp_path: Path) -> None:
+    with postgres_server(tmp_path) as server:
+        with psycopg.connect(server.dsn, autocommit=True) as superuser:
+            superuser.execute("create role office login createrole password 'pw'")
+            superuser.execute("create database pilots owner office")
+        given = psycopg.conninfo.make_conninfo(server.dsn, user="office", password="pw", dbname="pilots")
+        instance = Instance("t", tmp_path)
+        instance.configure(environ={"HAUKIEM_POSTGRES": given})
+        prepare_database(instance)
+        prepare_database(instance)
+        for service in SERVICES:
+            with psycopg.connect(instance.postgres_dsn(service)) as connection:
+                connection.execute("create table mine (n int)")
+                assert connection.execute("select current_database()::text, current_schema()::text").fetchone() == (
+                    "pilots",
+                    service,
+                )
 
 
 def test_a_migration_that_fails_says_which_service_and_why() -> None:
