@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
 from deploy.cli.main import app as cli
+from shared.contracts.pilot import Dossier
 from shared.platform.http import actions
-from shared.platform.metrics import Metrics
 from shared.platform.settings import ServiceSettings
+from shared.reference.load import load
 from tests.contracts.test_access import TABLES, app_of
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +87,26 @@ def test_every_setting_is_on_the_page_for_those_who_keep_it_running() -> None:
         assert f"HAUKIEM_{name.upper()}" in TEXT[ROOT / "docs" / "ops.md"]
 
 
-def test_metrics_exist() -> None:
-    exposed = set(re.findall(r"^# HELP (\S+)", Metrics("docs").render().decode(), re.MULTILINE))
+async def test_metrics_exist() -> None:
+    """Each service is asked for its figures; nothing that it stands on is there, so that only their names are."""
+    exposed: set[str] = set()
+    for service in TABLES:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app_of(service)), base_url="http://service"
+        ) as client:
+            answer = await client.get("/metrics")
+        exposed |= set(re.findall(r"^# HELP (\S+)", answer.text, re.MULTILINE))
     assert unknown(named(r"(haukiem_[a-z_]+)"), exposed) == set()
+
+
+def test_the_example_dossier_is_admissible() -> None:
+    """Nobody is asked to mend what the page offers as an example."""
+    dossier = Dossier.model_validate_json((ROOT / "docs" / "example-dossier.json").read_bytes())
+    now = datetime(2026, 11, 22, 9, tzinfo=UTC)
+    rules = load().on(now.date())
+    answers = rules.tier(dossier.answers, dossier.sector)
+    assert answers.faults == ()
+    assert rules.cap_faults(dossier.envelope.caps, dossier.sector, answers.tier, dossier.answers) == ()
+    given = {attachment.document for attachment in dossier.attachments}
+    needed = rules.documents_needed(answers.levels, answers.tier, held_permit=False)
+    assert {document.code for document in needed} == given
