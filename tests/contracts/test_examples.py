@@ -13,6 +13,8 @@ from uuid import UUID
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 
+from services.decisions.core import chain
+from services.decisions.core.evidence import evidence_hash
 from shared.contracts.asyncapi import Json, Message, example
 from shared.contracts.base import Event, content_hash
 from shared.contracts.errors import Problem
@@ -161,3 +163,9 @@ def test_problems_in_the_examples_have_the_words_of_their_codes() -> None:
         for template, words in ((text(each.code).vi, each.vi), (text(each.code).en, each.en)):
             literal = [re.escape(part) for part, *_ in Formatter().parse(template)]
             assert re.fullmatch(".*".join(literal) + "(?:.*)?", words), (each.code, words)
+
+
+def test_the_service_seals_a_decision_as_the_contract_says() -> None:
+    decision = DecisionIssued.model_validate(example(DecisionIssued)["data"])
+    assert chain.hash_of(decision.model_dump(mode="json")) == decision.hash
+    assert evidence_hash(decision.evidence) == decision.evidence_hash
