@@ -96,7 +96,7 @@ def _has_something(principal: Principal, role: str) -> bool:
     return role not in _OWN_BY_AUTHORITY or principal.authority is not None
 
 
-def _granted(request: Request) -> Grant:
+async def _granted(request: Request) -> Grant:
     grant = request.state.grant
     assert isinstance(grant, Grant)
     return grant
