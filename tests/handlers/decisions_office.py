@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import httpx
@@ -29,6 +30,7 @@ from shared.platform.cloudevents import Received
 from shared.platform.db import Database
 from shared.platform.ids import uuid7
 from shared.platform.migrate import migrate
+from shared.platform.service import Service
 from tests import decisions_kit as kit
 
 main = importlib.import_module("services.decisions.main")
@@ -227,13 +229,10 @@ async def opened(admin_dsn: str) -> AsyncIterator[Office]:
         drop_database(admin_dsn, dsn)
 
 
-def _built(settings: Settings, clock: _Clock) -> Any:
-    original = main.open_clock
-    main.open_clock = lambda _: clock
-    try:
-        built = main.build(settings)
-    finally:
-        main.open_clock = original
+def _built(settings: Settings, clock: _Clock) -> Service:
+    """As main builds it, on the test's own clock and with tokens that are people's names."""
+    with patch.object(main, "open_clock", lambda _: clock):
+        built: Service = main.build(settings)
 
     class Verifier:
         async def verify(self, token: str) -> Principal:

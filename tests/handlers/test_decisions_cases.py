@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -33,13 +34,13 @@ def office(shared_office: Office) -> Office:
 
 
 async def propose(
-    office: Office, pilot_id: UUID, kind: str, about: str, who: str = "lan", **more: object
-) -> dict[str, object]:
+    office: Office, pilot_id: UUID, kind: str, about: str, who: str = "lan", **more: Any
+) -> dict[str, Any]:
     case = await office.case_of(pilot_id, who)
     return await office.post(who, f"/cases/{case['case_id']}/proposals", content(case, kind, item(case, about), **more))
 
 
-async def issue(office: Office, pilot_id: UUID, kind: str, about: str, **more: object) -> d.DecisionIssued:
+async def issue(office: Office, pilot_id: UUID, kind: str, about: str, **more: Any) -> d.DecisionIssued:
     proposal = await propose(office, pilot_id, kind, about, **more)
     found = await office.post("lan", f"/proposals/{proposal['proposal_id']}/submit", {})
     if found["state"] == "awaiting_second":

@@ -31,7 +31,7 @@ async def page(tx: Tx, search: Search, limit: int, after: tuple[datetime, UUID] 
     where: list[str] = []
     params: list[Any] = []
     for sql, value in (
-        ("search @@ to_tsquery('simple', %s)", None if search.words is None else query(search.words)),
+        ("search @@ to_tsquery('simple', %s)", query(search.words or "") or None),
         ("sector = %s", search.sector),
         ("provinces @> array[%s]", search.province),
         ("state = %s", search.state),
