@@ -184,16 +184,19 @@ def show(summary: Summary, out: Console) -> None:
     figures = summary.comparable
     out.print(_figures_table(summary))
     rules = list(figures.findings_by_rule)
-    table = Table(title="Findings and decisions", title_justify="left", title_style="bold")
-    for column in ("pilot", "state", *rules, "decisions"):
-        table.add_column(column, justify="right" if column in rules else "left", overflow="fold")
+    table = Table(title="Findings by rule and pilot", title_justify="left", title_style="bold")
+    table.add_column("pilot", overflow="fold")
+    table.add_column("state", overflow="fold")
+    for column in (*rules, "decisions"):
+        table.add_column(column.replace("_", " "), justify="right")
     for pilot in figures.pilots:
         mine = Counter(one.rule for one in figures.findings if one.show == pilot.show)
-        state = f"{pilot.state} ({pilot.outcome})" if pilot.outcome else pilot.state
-        said = ", ".join(f"{count} {kind}" for kind, count in pilot.decisions.items())
-        table.add_row(pilot.show, state, *(str(mine[rule] or "") for rule in rules), said)
+        state = (pilot.outcome or pilot.state).replace("_", " ")
+        decided = sum(pilot.decisions.values())
+        table.add_row(pilot.show, state, *(str(mine[rule] or "") for rule in rules), str(decided or ""))
     table.add_section()
-    table.add_row("all", "", *(str(figures.findings_by_rule[rule]) for rule in rules), "")
+    totals = (str(figures.findings_by_rule[rule]) for rule in rules)
+    table.add_row("all", "", *totals, str(sum(figures.decisions.values())))
     out.print(table)
     checks = Table(title="Invariants", title_justify="left", title_style="bold")
     for column in ("no.", "what", "looked at", "holds"):
@@ -213,7 +216,7 @@ def _figures_table(summary: Summary) -> Table:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     listed = {
-        "pilots": _said(Counter(one.state for one in figures.pilots)),
+        "pilots": _said(Counter(one.outcome or one.state for one in figures.pilots)),
         "reports, samples": f"{figures.reports}, {figures.samples}",
         "findings": str(len(figures.findings)),
         "cases": f"{figures.cases_opened} opened, {figures.cases_closed} closed",
@@ -228,7 +231,7 @@ def _figures_table(summary: Summary) -> Table:
 
 
 def _said(counts: dict[str, int] | Counter[str]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(counts.items()))
 
 
 def _day(instant: datetime) -> str:

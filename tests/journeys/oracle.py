@@ -204,10 +204,63 @@ def judge_silence(book: Book, due: datetime, misses: int) -> None:
         book.open[key].escalated.append((due, "major"))
 
 
-def season_of(
-    show: str, rows: list[dict[str, str]], script: dict[str, Any], stop: datetime
-) -> tuple[Book, int, datetime | None]:
-    """Run one show's season until ``stop``; also how many reports it sent, and when it withdrew."""
+@dataclass
+class Run:
+    """One show's season: its book, and an agenda of (instant, rank, what, with what). At one instant what falls due comes first."""
+
+    book: Book
+    seats: int
+    closed: bool
+    reports: dict[datetime, dict[str, str]]
+    agenda: list[tuple[datetime, int, str, Any]]
+    sent: int = 0
+    misses: int = 0
+    withdrawn: datetime | None = None
+
+    def play(self, stop: datetime) -> None:
+        while self.agenda:
+            self.agenda.sort(key=lambda entry: entry[:2])
+            at, _, what, it = self.agenda.pop(0)
+            if at > stop:
+                break
+            if what == "report":
+                self.report(at, it)
+            elif what == "adjust":
+                self.book.limits[it[0]] = it[1]
+                judge_totals(self.book, at, "adjusted")
+            elif what == "silence":
+                self.silence(at, it)
+            else:
+                for rule, subject in list(self.book.open):
+                    self.book.clear(rule, subject, at, "pilot_ended")
+
+    def report(self, at: datetime, row: dict[str, str]) -> None:
+        self.sent += 1
+        self.misses = 0
+        book = self.book
+        if ("silence", "main") in book.open:
+            book.clear("silence", "main", at, "recovered")
+        book.used[AUDIENCE] += int(row["seats_sold"])
+        book.used[REVENUE] += int(row["weekly_gross"]) * 25_000
+        judge_crowd(book, at, half_up(Decimal(row["pct_capacity"]) * self.seats))
+        judge_totals(book, at, "recovered")
+
+    def silence(self, due: datetime, monday: datetime) -> None:
+        """The report of the week from ``monday`` is due; what was told before ``due`` counts."""
+        if due > END or (self.withdrawn is not None and due > self.withdrawn):
+            return
+        if any(monday <= told < monday + WEEK for told in self.reports if told < due):
+            return
+        self.misses += 1
+        judge_silence(self.book, due, self.misses)
+        if self.closed and due > max(self.reports) and self.withdrawn is None:
+            self.withdrawn = monday_after(due)
+            ended = after_calendar_days(self.withdrawn, 30)
+            self.agenda.append((after_calendar_days(ended, 30), 0, "tidy", None))
+
+
+def run_of(show: str, rows: list[dict[str, str]], script: dict[str, Any]) -> Run:
+    """One show with all that lies ahead of it at the start."""
     rows = sorted(rows, key=lambda row: row["week_ending"])
     seats, first = int(rows[0]["seats_in_theatre"]), int(rows[0]["weekly_gross"]) * 25_000
     book = Book(show, {CROWD: seats, AUDIENCE: 8 * seats * 49, REVENUE: 45 * first}, {AUDIENCE: 0, REVENUE: 0})
@@ -216,49 +269,13 @@ def season_of(
         if row["performances"] != "0":
             day = date.fromisoformat(row["week_ending"]) + 991 * WEEK
             reports[datetime.combine(day, time(23), HANOI)] = row
-    last = max(reports)
-    closed = rows[-1]["week_ending"] < "2008-07-13"
-
-    # What may happen, by instant. At one instant what falls due comes first: it is judged on facts before it.
     agenda: list[tuple[datetime, int, str, Any]] = [(at, 2, "report", row) for at, row in reports.items()]
     agenda += [(at, 1, "adjust", (subject, limit)) for at, subject, limit in adjustments(show, script)]
     monday = datetime(2026, 7, 20, tzinfo=HANOI)
     while monday + WEEK <= END:
         agenda.append((silence_due(monday + WEEK), 0, "silence", monday))
         monday += WEEK
-
-    sent = misses = 0
-    withdrawn: datetime | None = None
-    while agenda:
-        agenda.sort(key=lambda entry: entry[:2])
-        at, _, what, it = agenda.pop(0)
-        if at > stop:
-            break
-        if what == "report":
-            sent += 1
-            misses = 0
-            if ("silence", "main") in book.open:
-                book.clear("silence", "main", at, "recovered")
-            book.used[AUDIENCE] += int(it["seats_sold"])
-            book.used[REVENUE] += int(it["weekly_gross"]) * 25_000
-            judge_crowd(book, at, half_up(Decimal(it["pct_capacity"]) * seats))
-            judge_totals(book, at, "recovered")
-        elif what == "adjust":
-            book.limits[it[0]] = it[1]
-            judge_totals(book, at, "adjusted")
-        elif what == "silence":
-            running = withdrawn is None or at <= withdrawn
-            if running and at <= END and not any(it <= told < it + WEEK for told in reports if told < at):
-                misses += 1
-                judge_silence(book, at, misses)
-                if closed and at > last and withdrawn is None:
-                    withdrawn = monday_after(at)
-                    ended = after_calendar_days(withdrawn, 30)
-                    agenda.append((after_calendar_days(ended, 30), 0, "tidy", None))
-        elif what == "tidy":
-            for rule, subject in list(book.open):
-                book.clear(rule, subject, at, "pilot_ended")
-    return book, sent, withdrawn if withdrawn is not None and withdrawn <= stop else None
+    return Run(book, seats, rows[-1]["week_ending"] < "2008-07-13", reports, agenda)
 
 
 def season(stop: datetime | None = None, *, with_acts: bool = True) -> Outcome:
@@ -272,12 +289,13 @@ def season(stop: datetime | None = None, *, with_acts: bool = True) -> Outcome:
     withdrawals: dict[str, datetime] = {}
     reports = 0
     for show, rows in sorted(season_rows().items()):
-        book, sent, withdrawn = season_of(show, rows, script, until)
-        findings += book.done
-        reports += sent
-        totals |= {(show, subject): value for subject, value in book.used.items()}
-        if withdrawn is not None:
-            withdrawals[show] = withdrawn
+        run = run_of(show, rows, script)
+        run.play(until)
+        findings += run.book.done
+        reports += run.sent
+        totals |= {(show, subject): value for subject, value in run.book.used.items()}
+        if run.withdrawn is not None and run.withdrawn <= until:
+            withdrawals[show] = run.withdrawn
     return Outcome(
         sorted(findings, key=lambda one: (one.opened, one.show, one.rule, one.subject)),
         reports,

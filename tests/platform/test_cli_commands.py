@@ -58,14 +58,8 @@ def instance(tmp_path: Path) -> Instance:
 
 
 @pytest.fixture
-def haukiem(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    answers: Answers,
-    asked: list[httpx.Request],
-) -> Run:
-    """Run a command as its entry point does; gives the exit code, standard output and standard error."""
+def services(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answers: Answers, asked: list[httpx.Request]) -> None:
+    """Every command finds its stack under ``tmp_path`` and its services answered for by ``answers``."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(request)
@@ -95,6 +89,11 @@ def haukiem(
         monkeypatch.setattr(module, "Instance", Here)
     for module in (session, sys.modules["deploy.cli.clock"]):
         monkeypatch.setattr(module, "Client", client)
+
+
+@pytest.fixture
+def haukiem(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], services: None) -> Run:
+    """Run a command as its entry point does; gives the exit code, standard output and standard error."""
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["haukiem", *arguments])
