@@ -1,49 +1,21 @@
-"""What the platform's tests stand on: a migrated database, unique topics, and events of a domain that is none."""
+"""What the platform's tests stand on: a migrated database, unique topics, and a garden that hears of trees and water."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
-from typing import ClassVar
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 import pytest
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from shared.contracts.base import PilotEvent
-from shared.contracts.errors import Transient
 from shared.platform import tables
 from shared.platform.db import Database
 from shared.platform.kafka import Kafka
+from tests.platform.garden import Bed, Garden, eventually
 
-
-class Planted(PilotEvent):
-    """A tree was planted: what the others wait for."""
-
-    owner: ClassVar[str] = "garden"
-    species: str = "oak"
-
-
-class Watered(PilotEvent):
-    """A tree was watered, which may be heard of before its planting."""
-
-    owner: ClassVar[str] = "garden"
-    litres: int = 1
-
-
-NOW = datetime(2026, 7, 6, 9, 0, tzinfo=UTC)
-
-
-def planted(pilot_id: UUID | None = None, species: str = "oak") -> Planted:
-    return Planted(pilot_id=pilot_id or uuid4(), at=NOW, species=species)
-
-
-def watered(pilot_id: UUID, litres: int = 1) -> Watered:
-    return Watered(pilot_id=pilot_id, at=NOW, litres=litres)
+__all__ = ["eventually"]
 
 
 @pytest.fixture
@@ -88,35 +60,23 @@ async def make_topic(kafka_bootstrap: str) -> AsyncIterator[Callable[..., Awaita
     await admin.close()
 
 
-async def eventually(
-    condition: Callable[[], Awaitable[object]], *, within: float = 15.0, what: str = "the condition"
-) -> None:
-    """Wait until ``condition`` gives something true; fail after ``within`` seconds. What is transient is asked again."""
-    try:
-        async with asyncio.timeout(within):
-            while True:
-                with contextlib.suppress(Transient):
-                    if await condition():
-                        return
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise AssertionError(f"{what} did not come within {within} s") from None
+@pytest.fixture
+async def garden(db: Database) -> Garden:
+    async with db.tx() as tx:
+        await tx.execute("create table tree (id uuid primary key, water int[] not null default '{}')")
+    return Garden(db)
 
 
-async def read_topic(
-    bootstrap: str, topic: str, *, count: int, within: float = 15.0
-) -> list[ConsumerRecord[bytes, bytes]]:
-    """The first ``count`` records of ``topic``, in the order of each partition."""
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id=None)
-    await consumer.start()
-    found: list[ConsumerRecord[bytes, bytes]] = []
-    try:
-        async with asyncio.timeout(within):
-            while len(found) < count:
-                for records in (await consumer.getmany(timeout_ms=100)).values():
-                    found.extend(records)
-    except TimeoutError:
-        raise AssertionError(f"{topic}: {len(found)} of {count} records came within {within} s") from None
-    finally:
-        await consumer.stop()
-    return found
+@pytest.fixture
+async def producer(kafka_bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(bootstrap_servers=kafka_bootstrap)
+    await producer.start()
+    yield producer
+    await producer.stop()
+
+
+@pytest.fixture
+async def bed(
+    garden: Garden, kafka: Kafka, producer: AIOKafkaProducer, make_topic: Callable[..., Awaitable[str]]
+) -> Bed:
+    return Bed(garden, kafka, producer, await make_topic(2), await make_topic(2))

@@ -22,7 +22,7 @@ from shared.platform.kafka import Kafka
 from shared.platform.metrics import Metrics
 from shared.platform.outbox import Outbox
 from shared.platform.relay import Relay
-from tests.platform.conftest import Planted, eventually, planted
+from tests.platform.garden import Planted, eventually, planted
 
 TOPIC = "garden.outages"
 

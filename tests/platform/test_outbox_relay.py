@@ -21,7 +21,7 @@ from shared.platform.kafka import MAX_EVENT_BYTES, Kafka
 from shared.platform.metrics import Metrics
 from shared.platform.outbox import Outbox
 from shared.platform.relay import Relay, republish
-from tests.platform.conftest import Planted, Watered, eventually, planted, read_topic, watered
+from tests.platform.garden import Planted, Watered, eventually, planted, read_topic, watered
 
 MakeTopic = Callable[..., Awaitable[str]]
 

@@ -24,7 +24,7 @@ from shared.platform.health import Health, LoopTick
 from shared.platform.ids import uuid7
 from shared.platform.settings import Role, ServiceSettings
 from shared.platform.waiting import backoff
-from tests.platform.conftest import eventually
+from tests.platform.garden import eventually
 
 BASE = {
     "HAUKIEM_ENV": "production",

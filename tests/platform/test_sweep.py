@@ -19,7 +19,7 @@ from shared.platform.db import Database, Tx
 from shared.platform.deadlines import Deadline, arm, disarm, next_due
 from shared.platform.metrics import Metrics
 from shared.platform.sweep import Fire, Sweep, swept_until
-from tests.platform.conftest import eventually
+from tests.platform.garden import eventually
 
 START = datetime(2026, 7, 6, 0, 0, tzinfo=UTC)
 
