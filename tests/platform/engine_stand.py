@@ -19,7 +19,7 @@ from services.monitoring.engine import Engine
 from services.monitoring.engine.measures import Measures
 from services.monitoring.handlers.desk import Desk
 from services.monitoring.handlers.facts import partition_of
-from services.monitoring.store import books, pilots
+from services.monitoring.store import books, pilots, positions
 from shared.contracts.base import Event
 from shared.contracts.events import BY_TYPE
 from shared.contracts.events.metrics import MetricsReported
@@ -154,6 +154,12 @@ class Stand:
             found = await books.load(tx, [pilot_id])
         book = found.get(pilot_id)
         return 0 if book is None or metric not in book.sums else book.sums[metric].total
+
+    async def read(self) -> int:
+        """How many records have been read durably, over all partitions."""
+        async with self.db.tx() as tx:
+            known = await positions.all_of_them(tx)
+        return sum(offset for _, offset, _ in known.values())
 
     async def count(self, table: str) -> int:
         async with self.db.tx() as tx:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -33,9 +32,11 @@ def visitors(value: int, when: str) -> dict[str, Any]:
 async def rounds(engine: Engine, count: int = 5) -> None:
     """Wait until the engine's loop has turned some times."""
     seen = engine.rounds
-    async with asyncio.timeout(15):
-        while engine.rounds < seen + count:
-            await asyncio.sleep(0.01)
+
+    async def turned() -> bool:
+        return engine.rounds >= seen + count
+
+    await eventually(turned)
 
 
 async def test_silence_falls_due_once_and_a_late_report_ends_it(site: Stand) -> None:

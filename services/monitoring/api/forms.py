@@ -56,7 +56,7 @@ def _json(body: bytes) -> Any:
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        raise Refused("invalid_json", status=422, why=validation.printable(str(error))) from None
+        raise Refused("invalid_json", status=400, why=validation.printable(str(error))) from None
 
 
 def _text(body: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from services.monitoring.core.instants import Day, Instant
@@ -22,8 +23,7 @@ SEQUENCE_WINDOW = 10_000
 """How far behind the highest sequence of its source a late one may be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One value as it was reported: the instant in microseconds, the value scaled."""
 
     metric: str

@@ -66,6 +66,8 @@ class Desk:
         self.gains: dict[tuple[str, Day], int] = {}
         self.points: dict[tuple[str, Instant], Point] = {}
         self.past: dict[tuple[str, Day], int] = {}
+        self.period: tuple[Terms | None, Instant, Instant] = (None, 0, 0)
+        """The reporting period that was looked up last: most samples lie in one."""
         self.report: Report | None = None
         self.index: int | None = None
 

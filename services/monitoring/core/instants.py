@@ -15,7 +15,8 @@ Day = int
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
-_OFFSET = 7 * HOUR
+OFFSET = 7 * HOUR
+"""Of Vietnam from UTC, all year."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _MICROSECOND = timedelta(microseconds=1)
@@ -32,12 +33,12 @@ def moment(at: Instant) -> datetime:
 
 
 def day_of(at: Instant) -> Day:
-    return (at + _OFFSET) // DAY
+    return (at + OFFSET) // DAY
 
 
 def day_start(day: Day) -> Instant:
     """00:00 of ``day`` at +07:00."""
-    return day * DAY - _OFFSET
+    return day * DAY - OFFSET
 
 
 def day_end(day: Day) -> Instant:

@@ -13,7 +13,7 @@ from services.monitoring.core import caps, reports, silence, thresholds, usage
 from services.monitoring.core.book import Book, Identity, Judgement, Report, Sample, Source, Span, UsageKey, Verdict
 from services.monitoring.core.caps import Evaluation
 from services.monitoring.core.desk import Desk, Reason
-from services.monitoring.core.instants import Day, Instant, day_end, day_of, moment
+from services.monitoring.core.instants import DAY, OFFSET, Day, Instant, day_end, day_of, moment
 from services.monitoring.core.meters import Counter, Gauge, Point, Sum
 from services.monitoring.core.reports import Known
 from services.monitoring.core.view import CapTerm, Terms, View
@@ -161,19 +161,52 @@ def _finished(desk: Desk) -> tuple[Problem, ...]:
 def _accept(desk: Desk, report: Report) -> None:
     source = desk.sources.get(report.source, Source())
     if (report.sequence, report.part) > (source.sequence, source.part):
-        desk.sources[report.source] = replace(source, sequence=report.sequence, part=report.part)
+        desk.sources[report.source] = Source(report.sequence, report.part, source.served, source.metrics)
     totals: dict[str, tuple[int, Instant | None]] = {}
-    kinds = desk.view.kinds
-    for sample in report.samples:
-        kind = kinds[sample.metric]
-        if kind is MetricKind.GAUGE:
-            _take_gauge(desk, sample, report.sequence)
+    for metric, samples in _by_metric(report.samples).items():
+        kind = desk.view.kinds[metric]
+        if metric in desk.view.plain:
+            _take_plain(desk, metric, samples, totals)
+        elif kind is MetricKind.GAUGE:
+            for sample in samples:
+                _take_gauge(desk, sample, report.sequence)
         else:
-            _take_sum(desk, sample, kind, report.sequence, totals)
+            for sample in samples:
+                _take_sum(desk, sample, kind, report.sequence, totals)
     for metric, (before, at) in totals.items():
         if at is not None:
             _judge_total(desk, metric, before, at)
-    silence.serve(desk, report.source, ((sample.metric, sample.at) for sample in report.samples))
+    silence.serve(desk, report)
+
+
+def _by_metric(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+    """The samples of each metric in their order; between metrics order means nothing but to ratios, which read values by event time."""
+    found: dict[str, list[Sample]] = {}
+    for sample in samples:
+        known = found.get(sample.metric)
+        if known is None:
+            found[sample.metric] = [sample]
+        else:
+            known.append(sample)
+    return found
+
+
+def _take_plain(
+    desk: Desk, metric: str, samples: Sequence[Sample], totals: dict[str, tuple[int, Instant | None]]
+) -> None:
+    """Samples of a delta that only its total is judged by: summed by day, then added at once. The same sums as one by one."""
+    gains: dict[Day, int] = {}
+    for _, at, value, _ in samples:
+        day = (at + OFFSET) // DAY
+        gains[day] = gains.get(day, 0) + value
+    meter = desk.sums.get(metric, Sum())
+    totals[metric] = (meter.total, max((one.at for one in samples if desk.view.runs_at(one.at)), default=None))
+    for day, gain in gains.items():
+        meter = meter.add(day, gain)
+        key = (metric, day)
+        desk.gains[key] = desk.gains.get(key, 0) + gain
+    desk.sums[metric] = meter
+    desk.changed(metric, Window.TOTAL)
 
 
 def _take_gauge(desk: Desk, sample: Sample, sequence: int) -> None:

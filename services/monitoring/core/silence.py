@@ -7,10 +7,9 @@ is mild, the next in a row graver; a report for the missed period, or a later on
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
-from services.monitoring.core.book import Source
+from services.monitoring.core.book import Report, Source
 from services.monitoring.core.desk import Desk
 from services.monitoring.core.instants import Instant, first_period, moment, period_of, silence_due
 from services.monitoring.core.view import Terms
@@ -31,29 +30,51 @@ def arm(desk: Desk) -> None:
     desk.alarm(ALARM, due if owing else None)
 
 
-def serve(desk: Desk, source: str, metrics: Iterable[tuple[str, Instant]]) -> None:
-    """An accepted report of ``source`` serves each period in which one of its samples lies."""
+def serve(desk: Desk, report: Report) -> None:
+    """An accepted report serves each period in which one of its samples lies."""
     if desk.silence_from is None:
         return
+    source = report.source
+    by_metric = _periods(desk, report)
+    served = set().union(*by_metric.values())
     known = desk.sources.get(source, Source())
-    served, by_metric = set[Instant](), dict[str, set[Instant]]()
-    start = end = 0
-    for metric, at in metrics:
-        if not start <= at < end:
-            start, end = period_of(at, desk.view.terms_at(at).period)
-        served.add(start)
-        if metric in desk.view.terms_at(at).owed.get(source, ()):
-            by_metric.setdefault(metric, set()).add(start)
     _end_silence(desk, source, served)
+    metrics = known.metrics
     for metric, starts in by_metric.items():
-        _end_silence(desk, f"{source}/{metric}", starts)
-    open_ = {at for at in served if at >= desk.silence_from} - known.served
-    more = {
-        metric: known.metrics.get(metric, frozenset()) | {at for at in starts if at >= desk.silence_from}
-        for metric, starts in by_metric.items()
-    }
-    if open_ or any(more[metric] != known.metrics.get(metric, frozenset()) for metric in more):
-        desk.sources[source] = replace(known, served=known.served | open_, metrics={**known.metrics, **more})
+        if any(metric in desk.view.terms_at(at).owed.get(source, ()) for at in starts):
+            _end_silence(desk, f"{source}/{metric}", starts)
+            before = metrics.get(metric, frozenset())
+            if not starts <= before:
+                metrics = {**metrics, metric: before | {at for at in starts if at >= desk.silence_from}}
+    fresh = frozenset(at for at in served if at >= desk.silence_from) - known.served
+    if fresh or metrics is not known.metrics:
+        desk.sources[source] = Source(known.sequence, known.part, known.served | fresh, metrics)
+
+
+def _periods(desk: Desk, report: Report) -> dict[str, set[Instant]]:
+    """By metric, the starts of the periods in which its samples lie."""
+    found: dict[str, set[Instant]] = {}
+    start = end = 0
+    for metric, at, _, _ in report.samples:
+        if not start <= at < end:
+            start, end = _period_of(desk, at)
+        starts = found.get(metric)
+        if starts is None:
+            found[metric] = {start}
+        else:
+            starts.add(start)
+    return found
+
+
+def _period_of(desk: Desk, at: Instant) -> tuple[Instant, Instant]:
+    """The period of a sample. Most lie in the one that was looked up last; it holds while the envelope does."""
+    terms = desk.view.terms_at(at)
+    known, start, end = desk.period
+    if known is terms and start <= at < end:
+        return start, end
+    start, end = period_of(at, terms.period)
+    desk.period = (terms, start, end)
+    return start, end
 
 
 def fire(desk: Desk, due: Instant) -> None:

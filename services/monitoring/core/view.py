@@ -68,7 +68,8 @@ class Terms:
 @dataclass(frozen=True)
 class View:
     """The pilot's facts at hand, made by :func:`view_of`. ``started``, ``over`` (no longer running) and ``ended`` are None while it has
-    not happened. ``windowed`` are the metrics that a threshold reads, ``widest`` its longest window in microseconds."""
+    not happened. ``windowed`` are the metrics that a threshold reads, ``widest`` its longest window in microseconds. ``plain`` are deltas of
+    which no version of the envelope looks at more than the total: their samples need not be looked at one by one."""
 
     facts: PilotFacts
     calendar: Calendar
@@ -80,6 +81,8 @@ class View:
     ended: Instant | None
     widest: int
     windowed: frozenset[str]
+    plain: frozenset[str]
+    _runs: Sequence[bool]
     _state_since: Sequence[Instant]
     _terms_since: Sequence[Instant]
 
@@ -95,10 +98,12 @@ class View:
 
     def terms_at(self, at: Instant) -> Terms:
         """The envelope in force at ``at``; before the first, the first."""
+        if at >= self._terms_since[-1]:
+            return self.terms[-1]
         return self.terms[max(0, bisect_right(self._terms_since, at) - 1)]
 
     def runs_at(self, at: Instant) -> bool:
-        return self.state_at(at) in RUNNING
+        return self._runs[self._state_index(at)]
 
     def owes_throughout(self, start: Instant, end: Instant, before: Instant) -> bool:
         """Whether, on facts with a time before ``before``, the pilot was active or restricted all of [start, end) and is not over since."""
@@ -130,6 +135,9 @@ def view_of(facts: PilotFacts, calendar: Calendar) -> View:
     """Facts, ready to judge by."""
     since = [instant_of(one.at) for one in facts.states]
     terms = tuple(_terms(facts, one.envelope, instant_of(one.at), one.event) for one in facts.envelopes)
+    windowed = frozenset(metric for one in terms for metric in one.thresholds)
+    daily = {metric for one in terms for metric in one.caps if one.cap(metric, Window.DAY) is not None}
+    deltas = {metric for metric, kind in facts.binding.kinds.items() if kind is MetricKind.DELTA}
     read = [term for one in terms for some in one.thresholds.values() for term in some]
     return View(
         facts=facts,
@@ -141,7 +149,9 @@ def view_of(facts: PilotFacts, calendar: Calendar) -> View:
         over=_lasting(facts, since, _OVER),
         ended=_lasting(facts, since, frozenset({PilotState.ENDED})),
         widest=max((term.width for term in read), default=0),
-        windowed=frozenset(metric for one in terms for metric in one.thresholds),
+        windowed=windowed,
+        plain=frozenset(deltas - daily - windowed),
+        _runs=[one.state in RUNNING for one in facts.states],
         _state_since=since,
         _terms_since=[one.since for one in terms],
     )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -45,9 +46,26 @@ _SETTLED = timedelta(seconds=5)
 """How long a record of a pilot that has not started waits for the start, at least."""
 _EXPIRES = timedelta(hours=24)
 """How long a record waits for a pilot that nobody has told of."""
+_LEVEL = {True: logging.WARNING, False: logging.ERROR}
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _CACHED = 200_000
 _DRAINED_AT_ONCE = 500
+_PORTION_RECORDS = 2_000
+_PORTION_BYTES = 500_000
+
+
+def _portions(batch: list[Any]) -> Iterator[list[Any]]:
+    """The batch in order, cut so that each portion has a bounded number of records and bytes."""
+    portion: list[Any] = []
+    size = 0
+    for record in batch:
+        portion.append(record)
+        size += len(record.value or b"")
+        if len(portion) >= _PORTION_RECORDS or size >= _PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
 
 
 class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -73,6 +91,8 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         self.topic = topic
         self.rounds = 0
         """How often the loop has turned in full."""
+        self.failures = 0
+        """How often it started over from the database."""
         self._db = db
         self._kafka = kafka
         self._clock = clock
@@ -112,6 +132,11 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
                 with contextlib.suppress(KafkaError, OSError, TimeoutError):
                     async with asyncio.timeout(10):
                         await consumer.stop()
+
+    @property
+    def partitions(self) -> list[int]:
+        """Those that are ours now."""
+        return sorted(self._lanes)
 
     def alive(self) -> str | None:
         """None while the loop turns, whatever it waits for; else the reason why this process should be restarted."""
@@ -218,8 +243,13 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._round(consumer)
                 self.rounds += 1
                 pauses = backoff()
-            except (Fenced, Transient) as error:
-                log.warning("engine_starts_over", error=f"{type(error).__name__}: {error}")
+            except (KafkaError, OSError):
+                raise
+            except Exception as error:
+                # Whatever it is, what is durable is true: what follows is read again from there, and what cannot be written stops us here.
+                self.failures += 1
+                expected = isinstance(error, Fenced | Transient)
+                log.log(_LEVEL[expected], "engine_starts_over", exc_info=None if expected else error, error=repr(error))
                 places = [TopicPartition(self.topic, number) for number in self._lanes]
                 self._let_go()
                 with contextlib.suppress(IllegalStateError):
@@ -241,13 +271,23 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         for place, batch in fetched.items():
             lane = lanes.get(place.partition)
             if lane is not None:
-                await self._judging.take_records(lane, [one for one in batch if one.offset >= lane.position], now)
+                await self._take(lane, [one for one in batch if one.offset >= lane.position], now)
         drained = all(self._at_end(consumer, lane) for lane in lanes.values())
         if drained or changed or time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
             await self._flush(now, drained=drained)
             await self._drain(now, changed)
             await self._run_clocks()
             await self._tell_kafka(consumer)
+
+    async def _take(self, lane: Lane, batch: list[Any], now: datetime) -> None:
+        """Judge a batch in portions: between two of them the loop turns, for heartbeats and for those who are served beside us."""
+        for portion in _portions(batch):
+            if self._lanes.get(lane.partition) is not lane:
+                return  # a rebalance took it away
+            await self._judging.take_records(lane, portion, now)
+            if time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
+                await self._flush(now, drained=False)
+            await asyncio.sleep(0)
 
     def _at_end(self, consumer: AIOKafkaConsumer, lane: Lane) -> bool:
         end = consumer.highwater(TopicPartition(self.topic, lane.partition))

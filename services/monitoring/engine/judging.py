@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from services.monitoring.core import assessment, judge
 from services.monitoring.core.book import Book, Identity, Judgement, Report
 from services.monitoring.core.instants import Day, moment
 from services.monitoring.core.view import view_of
 from services.monitoring.engine.lane import Lane, Pilot, Telling
-from services.monitoring.engine.reading import CORRELATION, INTAKE, Arrival, authenticate, read
+from services.monitoring.engine.reading import INTAKE, Arrival, authenticate, read
 from services.monitoring.store import books, pilots, records
 from services.monitoring.store.records import Rejection, Taken
 from shared.contracts.errors import Problem, problem
@@ -21,8 +23,7 @@ from shared.contracts.events.monitoring import MetricsReportRejected
 from shared.platform.db import Database, Tx
 from shared.reference.calendar import Calendar
 
-_CACHED = 200_000
-"""Pilots at hand in one lane before the lane is let go of."""
+log = structlog.get_logger(__name__)
 
 
 class Judging:
@@ -153,13 +154,43 @@ class Judging:
                     sent.setdefault(pilot_id, []).append((arrival, arrival.report))
         known, past = await self._look_up(lane, sent)
         for pilot_id, pairs in sent.items():
-            pilot = lane.pilots[pilot_id]
-            reports = [report for _, report in pairs]
-            judged = judge.take_reports(
-                pilot.book, pilot.view, reports, now, known.get(pilot_id, {}), past.get(pilot_id, {})
-            )
-            self._record(lane, pilot_id, pairs, judged)
-            self.keep(lane, pilot_id, judged, [arrival for arrival, _ in pairs])
+            try:
+                self._take(lane, pilot_id, pairs, now, known.get(pilot_id, {}), past.get(pilot_id, {}))
+            except Exception:
+                # A defect of ours: it must not hold up the others, nor the good records beside the one that shows it.
+                log.exception("judging_failed", pilot_id=str(pilot_id))
+                self._take_singly(lane, pilot_id, pairs, now, known.get(pilot_id, {}), past.get(pilot_id, {}))
+
+    def _take(
+        self,
+        lane: Lane,
+        pilot_id: UUID,
+        pairs: Sequence[tuple[Arrival, Report]],
+        now: datetime,
+        known: Mapping[Identity, str],
+        past: Mapping[tuple[str, Day], int],
+    ) -> None:
+        pilot = lane.pilots[pilot_id]
+        judged = judge.take_reports(pilot.book, pilot.view, [report for _, report in pairs], now, known, past)
+        self._record(lane, pilot_id, pairs, judged)
+        self.keep(lane, pilot_id, judged, [arrival for arrival, _ in pairs])
+
+    def _take_singly(
+        self,
+        lane: Lane,
+        pilot_id: UUID,
+        pairs: Sequence[tuple[Arrival, Report]],
+        now: datetime,
+        known: dict[Identity, str],
+        past: dict[tuple[str, Day], int],
+    ) -> None:
+        """One record after the other; those on which judging fails are set aside for ops."""
+        for arrival, report in pairs:
+            try:
+                self._take(lane, pilot_id, [(arrival, report)], now, known, past)
+                known[report.identity] = report.sha256
+            except Exception as error:
+                lane.pending.strays.append((arrival.record, f"judging failed: {error!r}"))
 
     async def _look_up(
         self, lane: Lane, sent: Mapping[UUID, Sequence[tuple[Arrival, Report]]]
@@ -224,7 +255,7 @@ class Judging:
         for (metric, at), point in judged.points.items():
             pending.points[pilot_id, metric, at] = point
         for told in judged.told:
-            correlation = None if told.report is None else arrivals[told.report].header(CORRELATION)
+            correlation = None if told.report is None else arrivals[told.report].correlation
             pending.tellings.append(Telling(told.event, correlation))
         if judged.book.unrolled:
             lane.unrolled.add(pilot_id)
@@ -268,7 +299,7 @@ class Judging:
             lane.pending.rejected += len(report.samples)
         source, sequence, part = arrival.claimed if report is None else report.identity
         rejection = Rejection(pilot_id, arrival.sha256, source, sequence, part, problems)
-        lane.pending.rejections.append((rejection, arrival.record, arrival.header(CORRELATION)))
+        lane.pending.rejections.append((rejection, arrival.record, arrival.correlation))
 
 
 def rejected_event(rejection: Rejection, now: datetime) -> MetricsReportRejected:
