@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from shared.client.transport import Transport
+from shared.contracts.http import advice
 from shared.contracts.http import applications as http
 from shared.contracts.pilot import Dossier
 
@@ -95,9 +96,9 @@ class Applications:
     ) -> http.FinalReportTaken:
         return await self._to.post(f"/pilots/{pilot_id}/final-report", http.FinalReportTaken, sent, key=key)
 
-    async def check(self, sent: http.CheckSent) -> http.CheckAnswer:
+    async def check(self, sent: advice.CheckSent) -> advice.CheckAnswer:
         """Does this apply to me? Nothing is kept."""
-        return await self._to.post("/check", http.CheckAnswer, sent)
+        return await self._to.post("/check", advice.CheckAnswer, sent)
 
-    async def reference(self) -> http.ReferenceView:
-        return await self._to.get("/reference", http.ReferenceView)
+    async def reference(self) -> advice.ReferenceView:
+        return await self._to.get("/reference", advice.ReferenceView)

@@ -14,7 +14,8 @@ from services.applications.core.admission import Law
 from services.applications.core.model import Application, Pilot, Standing
 from shared.contracts.base import Due
 from shared.contracts.events.applications import FinalReportFiled, PeriodicReportFiled, PilotRegistered
-from shared.contracts.http.applications import CheckSent, DecisionRow, FinalReportSent, Holder, RequestView
+from shared.contracts.http.advice import CheckSent
+from shared.contracts.http.applications import DecisionRow, FinalReportSent, Holder, RequestView
 from shared.contracts.pilot import Dossier, HeldPermit, Outcome, StartMode, Window
 from shared.reference.calendar import VIETNAM
 from shared.reference.rows import Rules

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from services.applications.api.counter import Counter
 from services.applications.core import advice, reference
-from shared.contracts.http.applications import CheckAnswer, ReferenceView, StrictCheck
+from shared.contracts.http.advice import CheckAnswer, ReferenceView, StrictCheck
 from shared.platform.http import router as guarded_router
 
 

@@ -19,7 +19,7 @@ from services.applications.core.faults import (
 from shared.contracts.base import Due
 from shared.contracts.errors import Problem, problem
 from shared.contracts.events.applications import PilotGate
-from shared.contracts.http.applications import (
+from shared.contracts.http.advice import (
     CapRequired,
     CheckAnswer,
     CheckSent,

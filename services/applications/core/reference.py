@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from shared.contracts.http.applications import (
+from shared.contracts.http.advice import (
     CriterionView,
     DocumentView,
     GateView,

@@ -10,18 +10,18 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, JsonValue, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import Field, JsonValue
 
 from shared.contracts.base import Contract, Due, Instant, Request
 from shared.contracts.errors import Problem
 from shared.contracts.events.applications import FinalCriterion, PilotGate, RuleInTheWay
+from shared.contracts.http.strict import no_unknown_field
 from shared.contracts.numbers import Total
 from shared.contracts.pilot import (
     Cause,
     Code,
     Dossier,
     Envelope,
-    HeldPermit,
     Line,
     Organisation,
     Outcome,
@@ -99,32 +99,9 @@ class FinalReportSent(Request):
     rules_in_the_way: tuple[RuleInTheWay, ...] = Field(default=(), max_length=100)
 
 
-class CheckSent(Request):
-    """POST /check: "does this apply to me?", with the answers alone. Nothing is kept. Without ``planned_start``: as soon as may be."""
-
-    sector: Code
-    provinces: tuple[str, ...] = Field(min_length=1, max_length=34)
-    communes: tuple[str, ...] = Field(default=(), max_length=100)
-    answers: dict[Code, str | int]
-    activities: tuple[Code, ...] = Field(default=(), max_length=100)
-    held_permits: tuple[HeldPermit, ...] = Field(default=(), max_length=100)
-    planned_start: Instant | None = None
-    duration_months: int = Field(default=12, ge=1, le=60)
-
-
-def _no_unknown_field(model: type[BaseModel]) -> WrapValidator:
-    """Contracts read past what they do not know; sent by a person it is a typing slip, at any depth, and must not be lost."""
-
-    def validate(value: Any, _: ValidatorFunctionWrapHandler) -> Any:
-        return model.model_validate(value, extra="forbid")
-
-    return WrapValidator(validate)
-
-
-StrictDossier = Annotated[Dossier, _no_unknown_field(Dossier)]
+StrictDossier = Annotated[Dossier, no_unknown_field(Dossier)]
 """POST /applications and POST /applications/{pilot_id}/supplement: the whole dossier."""
-StrictFinalReport = Annotated[FinalReportSent, _no_unknown_field(FinalReportSent)]
-StrictCheck = Annotated[CheckSent, _no_unknown_field(CheckSent)]
+StrictFinalReport = Annotated[FinalReportSent, no_unknown_field(FinalReportSent)]
 
 
 # What a caller is answered
@@ -386,130 +363,3 @@ class History(Contract):
     pilot_id: UUID
     items: tuple[HistoryEntry, ...]
     next: str | None = None
-
-
-class DocumentNeeded(Contract):
-    code: str
-    name_vi: str
-    name_en: str
-
-
-class DutyAhead(Contract):
-    """A duty that would fall to the pilot; ``due`` where it can be computed from today."""
-
-    kind: str
-    text_vi: str
-    text_en: str
-    due: Instant | None = None
-
-
-class CapRequired(Contract):
-    """A cap that the envelope must set, and the largest that the tier allows (None: no maximum)."""
-
-    metric: str
-    window: Window | None = None
-    required: bool
-    maximum: Total | None = None
-
-
-class LawBehind(Contract):
-    code: str
-    number: str
-    title_vi: str
-    title_en: str
-    status: str
-
-
-class CheckAnswer(Contract):
-    """What would hold if the application were sent at ``at``. ``admissible`` False: ``problems`` says why."""
-
-    at: Instant
-    rule_set: str
-    admissible: bool
-    problems: tuple[Problem, ...] = ()
-    tier: Tier | None = None
-    criteria: tuple[CriterionAnswer, ...] = ()
-    start_mode: StartMode | None = None
-    start_at: Instant | None = None
-    end_at: Instant | None = None
-    standstill_due: Due | None = None
-    permit_due: Due | None = None
-    lead_authority: str | None = None
-    authorities: tuple[str, ...] = ()
-    gates: tuple[PilotGate, ...] = ()
-    caps: tuple[CapRequired, ...] = ()
-    documents: tuple[DocumentNeeded, ...] = ()
-    duties: tuple[DutyAhead, ...] = ()
-    law: tuple[LawBehind, ...] = ()
-
-
-class Named(Contract):
-    code: str
-    name_vi: str
-    name_en: str
-
-
-class OptionView(Contract):
-    code: str
-    level: Tier
-    vi: str
-    en: str
-
-
-class CriterionView(Contract):
-    """A question of the form. ``sectors`` None: asked everywhere."""
-
-    code: str
-    input: str
-    kind: Literal["choice", "number"]
-    question_vi: str
-    question_en: str
-    options: tuple[OptionView, ...] = ()
-    level1_max: int | None = None
-    level2_max: int | None = None
-    sectors: tuple[str, ...] | None = None
-    note: str | None = None
-
-
-class GateView(Contract):
-    code: str
-    sector: str
-    activity_vi: str
-    activity_en: str
-    phase: Literal["start", "exit"]
-    requires: Literal["none", "notice_only", "notice_silence", "permit"]
-    days: int
-    day_kind: Literal["working", "calendar"]
-    authority: str
-    legal_basis: str
-    detail: str
-
-
-class MetricView(Contract):
-    code: str
-    scope: str
-    unit: str
-    kind: Literal["delta", "counter", "gauge"]
-    cap: bool
-    windows: tuple[Window, ...]
-    name_vi: str
-    meaning_en: str
-
-
-class DocumentView(DocumentNeeded):
-    """``needed``: always | held_permit | <tier or criterion code> >= n, joined by or."""
-
-    needed: str
-
-
-class ReferenceView(Contract):
-    """What a form needs: sectors, questions, gates, metrics, documents, as in force at ``at``."""
-
-    at: Instant
-    rule_set: str
-    sectors: tuple[Named, ...]
-    provinces: tuple[Named, ...]
-    criteria: tuple[CriterionView, ...]
-    gates: tuple[GateView, ...]
-    metrics: tuple[MetricView, ...]
-    documents: tuple[DocumentView, ...]
