@@ -11,17 +11,25 @@ from datetime import datetime
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 
 def _aware(value: datetime) -> datetime:
     if value.tzinfo is None:
-        raise ValueError("an instant needs its offset from UTC, such as +07:00")
+        raise PydanticCustomError("timezone_aware", "an instant needs its offset from UTC, such as +07:00")
     return value
 
 
-Instant = Annotated[datetime, AfterValidator(_aware)]
-"""A point in time with its offset from UTC. Naive times are refused."""
+def _written(value: object) -> object:
+    """Numbers, and texts that are numbers, would be read as seconds of Unix time; nobody means that."""
+    if not isinstance(value, datetime) and (not isinstance(value, str) or value[4:5] != "-"):
+        raise PydanticKnownError("datetime_type")
+    return value
+
+
+Instant = Annotated[datetime, BeforeValidator(_written), AfterValidator(_aware)]
+"""A point in time as RFC 3339 writes it, with its offset from UTC. Naive times are refused."""
 
 
 class Contract(BaseModel):

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from pydantic import AfterValidator, PlainSerializer
+from pydantic_core import PydanticKnownError
 
 PLACES = 4
 SCALE = 10**PLACES
@@ -14,19 +15,25 @@ LARGEST_LIMIT = Decimal(10) ** 14
 """A limit bounds a sum of many values: a season's revenue in VND passes 10^12. Scaled, it still fits 64 bits."""
 
 
-def _places(value: Decimal) -> Decimal:
+def _within(value: Decimal, largest: Decimal) -> None:
+    # Compared without arithmetic: of an exponent beyond what decimal reckons with, even abs() raises.
     if not value.is_finite():
-        raise ValueError("must be a finite number")
-    if abs(value) > LARGEST_LIMIT:
-        raise ValueError("must lie between -10^14 and 10^14")
+        raise PydanticKnownError("finite_number")
+    if value > largest:
+        raise PydanticKnownError("less_than_equal", {"le": str(largest)})
+    if value < -largest:
+        raise PydanticKnownError("greater_than_equal", {"ge": str(-largest)})
+
+
+def _places(value: Decimal) -> Decimal:
+    _within(value, LARGEST_LIMIT)
     if value != value.quantize(Decimal(1).scaleb(-PLACES)):
-        raise ValueError("must have at most 4 decimal places")
+        raise PydanticKnownError("decimal_max_places", {"decimal_places": PLACES})
     return value
 
 
 def _exact(value: Decimal) -> Decimal:
-    if value.is_finite() and abs(value) > LARGEST:
-        raise ValueError("must lie between -10^12 and 10^12")
+    _within(value, LARGEST)
     return _places(value)
 
 
