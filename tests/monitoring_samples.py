@@ -10,15 +10,29 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.monitoring.core.book import Report, Sample
+from services.monitoring.core import judge
+from services.monitoring.core.book import Book, Judgement, Report, Sample, Verdict
 from services.monitoring.core.facts import Fact, PilotFacts, take
 from services.monitoring.core.instants import instant_of
 from services.monitoring.core.view import View, view_of
 from shared.contracts.base import content_hash
-from shared.contracts.events.applications import PilotRegistered, PilotStarted
-from shared.contracts.events.monitoring import EventRef
+from shared.contracts.events.applications import (
+    PilotAmended,
+    PilotEnded,
+    PilotRegistered,
+    PilotStarted,
+    PilotStateChanged,
+    PilotWindingDown,
+)
+from shared.contracts.events.monitoring import (
+    EventRef,
+    FindingCleared,
+    FindingEscalated,
+    FindingOpened,
+    InterimMeasureTaken,
+)
 from shared.contracts.numbers import scaled
-from shared.contracts.pilot import Cap, Envelope, Period, PilotState, Threshold, Window
+from shared.contracts.pilot import Cap, Envelope, Outcome, Period, PilotState, Threshold, Window
 from shared.reference.calendar import VIETNAM
 from shared.reference.load import load_calendar
 
@@ -105,3 +119,118 @@ def report(
 ) -> Report:
     content = repr((source, sequence, part, corrects, samples)).encode()
     return Report(source, sequence, part, parts, corrects, samples, content_hash(content))
+
+
+class Led:
+    """A pilot that a test leads through time by the core alone; ``told`` are all events, ``known`` the identities that counted."""
+
+    def __init__(self, *caps: Cap, begin: bool = True, rules: dict[str, Any] | None = None, **options: Any) -> None:
+        self.id = uuid4()
+        self.book = Book()
+        self.told: list[Any] = []
+        self.known: dict[tuple[str, int, int], str] = {}
+        self.gains: dict[tuple[str, int], int] = {}
+        self._facts: PilotFacts | None = None
+        self.view: View
+        self.learn(registered(self.id, envelope(*caps, **options), rules=rules or {}), START)
+        if begin:
+            self.learn(started(self.id), START)
+        self.told.clear()
+
+    def learn(self, event: Fact, now: str | datetime) -> list[Any]:
+        self._facts = take(self._facts, event.model_copy(update={"pilot_id": self.id}), ref(event))
+        self.view = view_of(self._facts, CALENDAR)
+        return self.keep(judge.take_facts(self.book, self.view, _moment(now), self.book.change + 1))
+
+    def send(self, one: Report, now: str | datetime, past: dict[tuple[str, int], int] | None = None) -> Verdict:
+        judged = judge.take_reports(self.book, self.view, [one], _moment(now), self.known, past)
+        self.keep(judged)
+        if judged.verdicts[0].outcome == "accepted":
+            self.known[one.identity] = one.sha256
+        return judged.verdicts[0]
+
+    def accept(self, one: Report, now: str | datetime) -> list[Any]:
+        """Send a report that must count; what it led to."""
+        before = len(self.told)
+        verdict = self.send(one, now)
+        assert verdict.outcome == "accepted", verdict.problems
+        return self.told[before:]
+
+    def until(self, now: str) -> list[Any]:
+        """Let every clock fire that is due by ``now``; what they led to."""
+        before = len(self.told)
+        while (due := self.book.next_due()) is not None and due <= instant_of(at(now)):
+            self.keep(judge.fire(self.book, self.view, due))
+        return self.told[before:]
+
+    def keep(self, judged: Judgement) -> list[Any]:
+        self.book = judged.book
+        for key, gain in judged.gains.items():
+            self.gains[key] = self.gains.get(key, 0) + gain
+        events = [one.event for one in judged.told]
+        self.told += events
+        return events
+
+    def open(self) -> set[str]:
+        """The keys of open findings, ``rule/subject``."""
+        return {key for key, standing in self.book.standings.items() if standing.open}
+
+
+def moved(state: PilotState, when: str | datetime) -> PilotStateChanged:
+    """The pilot's state changed; the pilot is put in by who learns it."""
+    return PilotStateChanged(
+        at=_moment(when),
+        pilot_id=uuid4(),
+        state_after=state,
+        causes=(),
+        state_before=PilotState.ACTIVE,
+        reason="suspended",
+        ref=uuid4(),
+    )
+
+
+def amended(limits: Envelope, when: str | datetime) -> PilotAmended:
+    return PilotAmended(
+        at=_moment(when),
+        pilot_id=uuid4(),
+        state_after=PilotState.ACTIVE,
+        causes=(),
+        envelope=limits,
+        decision_id=uuid4(),
+    )
+
+
+def winding_down(when: str | datetime) -> PilotWindingDown:
+    moment = _moment(when)
+    return PilotWindingDown(
+        at=moment,
+        pilot_id=uuid4(),
+        state_after=PilotState.WINDING_DOWN,
+        causes=(),
+        cause=Outcome.WITHDRAWN,
+        due=CALENDAR.due_calendar_days(moment, 30),
+    )
+
+
+def ended(when: str | datetime) -> PilotEnded:
+    return PilotEnded(
+        at=_moment(when), pilot_id=uuid4(), state_after=PilotState.ENDED, causes=(), outcome=Outcome.WITHDRAWN
+    )
+
+
+def lines(events: Sequence[Any]) -> list[str]:
+    """Findings and measures in short: what happened, rule and subject, severity or reason."""
+    found = []
+    for event in events:
+        match event:
+            case FindingOpened() | FindingEscalated():
+                found.append(f"{type(event).__name__[7:].lower()} {event.rule}/{event.subject} {event.severity}")
+            case FindingCleared():
+                found.append(f"cleared {event.rule}/{event.subject} {event.reason}")
+            case InterimMeasureTaken():
+                found.append("measure")
+    return found
+
+
+def _moment(when: str | datetime) -> datetime:
+    return at(when) if isinstance(when, str) else when

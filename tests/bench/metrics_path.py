@@ -128,8 +128,13 @@ async def engine(site: Stand, records: int, width: int) -> Drain:
     async def all_read() -> bool:
         return await site.read() >= records
 
-    wall, cpu = time.perf_counter(), time.process_time()
-    async with site.running():
+    async def placed() -> bool:
+        return bool(working.partitions)
+
+    async with site.running() as working:
+        # Joining the group takes seconds and says nothing of the path.
+        await eventually(placed, within=60, what="the partitions")
+        wall, cpu = time.perf_counter(), time.process_time()
         await eventually(all_read, within=900, what="the end of the topic")
         return Drain(records * width, time.perf_counter() - wall, time.process_time() - cpu)
 

@@ -90,9 +90,6 @@ class View:
     def pilot_id(self) -> UUID:
         return self.facts.pilot_id
 
-    def state_at(self, at: Instant) -> PilotState:
-        return self.facts.states[self._state_index(at)].state
-
     def state_event(self, at: Instant) -> EventRef:
         return self.facts.states[self._state_index(at)].event
 

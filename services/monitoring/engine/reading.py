@@ -109,7 +109,7 @@ def read(record: RawRecord, pilots: dict[bytes, UUID]) -> Arrival:
         report = Report(
             decoded.source, decoded.sequence, decoded.part, decoded.parts, decoded.corrects, samples, digest
         )
-    except (_NotQuick, msgspec.DecodeError, ValueError, OverflowError):
+    except (_NotQuick, msgspec.DecodeError, ValueError, OverflowError, RecursionError):
         return _by_contract(record, pilot_id, value, digest)
     return Arrival(record, pilot_id, report)
 
@@ -136,7 +136,7 @@ def authenticate(
     key, value = record.key or b"", record.value or b""
     signed = b"%s.%s" % (key, value)
     for secret in secrets.get(report.source, ()):
-        if hmac.compare_digest(hmac.digest(secret, signed, "sha256").hex(), given):
+        if hmac.compare_digest(hmac.digest(secret, signed, "sha256").hex().encode(), given.encode()):
             return ()
     return (problem("report_signature_wrong", "", None, source=report.source),)
 
