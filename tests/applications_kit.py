@@ -126,7 +126,8 @@ def show(**changes: Any) -> Dossier:
             )
         ),
         "attachments": tuple(
-            attachment(name) for name in ("disclosure", "complaint_channel", "rights_proof", "safety_plan", "gate_permit")
+            attachment(name)
+            for name in ("disclosure", "complaint_channel", "rights_proof", "safety_plan", "gate_permit")
         ),
     }
     return dossier(**(stage | changes))

@@ -384,6 +384,12 @@ def test_the_last_instant_before_the_limit_is_in_time() -> None:
     assert after.status is ApplicationStatus.REGISTERED
 
 
+def test_what_is_overdue_has_lapsed_and_cannot_be_withdrawn_any_more() -> None:
+    asked, _ = filed(dossier(attachments=()))
+    with pytest.raises(Refused, match="supplement_over"):
+        admission.withdraw(asked, "Đổi ý", datetime(2026, 8, 6, tzinfo=VIETNAM))
+
+
 def test_what_is_no_longer_open_takes_no_supplement_and_no_withdrawal() -> None:
     done, _ = filed(dossier())
     with pytest.raises(Refused, match="application_not_open"):

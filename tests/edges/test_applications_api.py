@@ -13,8 +13,9 @@ from anyio.from_thread import start_blocking_portal
 
 from deploy.local.testing import create_database, drop_database
 from shared.contracts.base import Meta
+from shared.contracts.errors import problem
 from shared.contracts.events.decisions import MeasureLapsed, ReplyRequested
-from shared.contracts.events.monitoring import Evidence, InterimMeasureTaken
+from shared.contracts.events.monitoring import Evidence, InterimMeasureTaken, MetricsReportRejected
 from shared.contracts.pilot import Severity
 from shared.contracts.topics import DECISIONS, MONITORING
 from shared.platform.outcomes import Outcome
@@ -130,7 +131,7 @@ def test_a_key_may_be_used_again_for_another_pilot(edge: Edge) -> None:
         ({"planned_start": "2026-07-14T00:00:00"}, "/planned_start"),
         ({"duration_months": 0}, "/duration_months"),
         ({"provinces": []}, "/provinces"),
-        ({"answers": {"Not A Code": 1}}, "/answers/Not A Code/[key]"),
+        ({"answers": {"Not A Code": 1}}, "/answers/Not A Code"),
         ({"organisation": None}, "/organisation"),
     ],
 )
@@ -336,6 +337,16 @@ def test_a_request_is_shown_with_its_date_and_a_reply_closes_it(edge: Edge, runn
     assert edge.ask("POST", f"/pilots/{running}/replies", STARTUP, body=body, headers=key()).status_code == 201
     (request,) = edge.ask("GET", f"/pilots/{running}", STARTUP).json()["requests"]
     assert request["answered_at"] is not None
+
+
+def test_a_rejected_report_is_shown_with_what_was_wrong_with_it(edge: Edge, running: str) -> None:
+    wrong = problem("invalid_json", why="?")
+    rejected = MetricsReportRejected(
+        at=kit.MONDAY, pilot_id=UUID(running), source="main", sequence=3, record_sha256=kit.HASH, problems=(wrong,)
+    )
+    assert edge.hear([heard(MONITORING.name, rejected)]) == [Outcome.DONE]
+    (shown,) = edge.ask("GET", f"/pilots/{running}", STARTUP).json()["rejected_reports"]
+    assert (shown["sequence"], shown["problems"][0]["code"]) == (3, "invalid_json")
 
 
 def test_an_event_about_a_pilot_that_has_not_arrived_is_parked(edge: Edge) -> None:

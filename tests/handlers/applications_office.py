@@ -12,9 +12,10 @@ from uuid import UUID
 
 import services.applications
 from deploy.local.testing import create_database, drop_database
+from services.applications import sweep
 from services.applications.core.history import rebuild
 from services.applications.core.model import Pilot
-from services.applications.handlers import filing, moves
+from services.applications.handlers import filing
 from services.applications.handlers.desk import Desk
 from services.applications.store import pilots
 from shared.contracts.base import Event
@@ -23,6 +24,7 @@ from shared.contracts.http.applications import Filed
 from shared.contracts.pilot import Dossier
 from shared.contracts.topics import APPLICATIONS
 from shared.platform.db import Database, Tx
+from shared.platform.deadlines import Deadline
 from shared.platform.migrate import migrate
 from shared.platform.outbox import Outbox
 from shared.reference import load
@@ -82,6 +84,7 @@ class Office:
     async def sweep(self, until: datetime) -> None:
         """Fire what is due at ``until``, in the order of due instants, as the platform's sweep does."""
         self.now = until
+        fire = sweep.fire(self.desk)
         while rows := await self.rows(
             "select pilot_id, kind, due from deadline where fired_at is null and due <= %s order by due limit 1", until
         ):
@@ -91,8 +94,7 @@ class Office:
                     "update deadline set fired_at = now() where pilot_id = %s and kind = %s",
                     (row["pilot_id"], row["kind"]),
                 )
-                use = filing.on_due if row["kind"] == filing.SUPPLEMENT_ANSWER else moves.on_due
-                await use(self.desk, tx, row["pilot_id"], row["due"])
+                await fire(tx, Deadline(row["pilot_id"], row["kind"], "", row["due"]))
 
     async def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
         async def run(tx: Tx) -> list[dict[str, Any]]:

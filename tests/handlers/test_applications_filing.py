@@ -116,6 +116,15 @@ async def test_an_unanswered_supplement_lapses_once_at_its_due_instant(office: O
     assert (view.status, view.problems) == ("lapsed", asked.problems)
 
 
+async def test_a_limit_that_fires_after_the_answer_does_nothing(office: Office) -> None:
+    asked = await office.file(show(attachments=()))
+    await office.do(filing.supplement, asked.pilot_id, show())
+    told = await office.told(asked.pilot_id)
+    async with office.db.tx() as tx:
+        await filing.on_due(office.desk, tx, asked.pilot_id, DUE)
+    assert await office.told(asked.pilot_id) == told
+
+
 async def test_an_answer_at_the_due_instant_is_too_late_even_before_the_sweep_came(office: Office) -> None:
     asked = await office.file(show(attachments=()))
     office.now = DUE

@@ -86,11 +86,7 @@ def supplement(application: Application, dossier: Dossier, standing: Standing, l
 
     Raises ``Refused`` when no supplement is open, when its time is over, or when another enterprise's dossier is sent.
     """
-    _must_wait_for_supplement(application)
-    due = application.supplement_due
-    assert due is not None
-    if now >= due.instant:
-        raise Refused("supplement_over", due=due.instant.isoformat())
+    _must_wait_for_supplement(application, now)
     if dossier.organisation.tax_code != application.dossier.organisation.tax_code:
         raise Refused("organisation_changed", "/organisation/tax_code", status=422)
     filed = SupplementFiled(at=now, pilot_id=application.pilot_id, dossier_sha256=fingerprint(dossier))
@@ -100,8 +96,8 @@ def supplement(application: Application, dossier: Dossier, standing: Standing, l
 
 
 def withdraw(application: Application, reason: str, now: datetime) -> Told:
-    """The enterprise takes an open application back. Raises ``Refused`` when it is no longer open."""
-    _must_wait_for_supplement(application)
+    """The enterprise takes an open application back. Raises ``Refused`` when it is no longer open, or its time is over."""
+    _must_wait_for_supplement(application, now)
     after = _closed(application, ApplicationStatus.WITHDRAWN, reason)
     return after, (ApplicationWithdrawn(at=now, pilot_id=application.pilot_id, reason="withdrawn", text=reason),)
 
@@ -257,6 +253,11 @@ def _interruption(application: Application, now: datetime) -> PauseSpan | None:
     return None if application.asked_at is None else PauseSpan(application.asked_at, now)
 
 
-def _must_wait_for_supplement(application: Application) -> None:
+def _must_wait_for_supplement(application: Application, now: datetime) -> None:
+    """What is overdue has lapsed, whether or not the sweep has come by."""
     if application.status is not SUPPLEMENT:
         raise Refused("application_not_open", status_found=application.status)
+    due = application.supplement_due
+    assert due is not None
+    if now >= due.instant:
+        raise Refused("supplement_over", due=due.instant.isoformat())

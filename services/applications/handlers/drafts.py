@@ -87,4 +87,4 @@ def _dossier(content: dict[str, Any]) -> Dossier | list[Problem]:
         return Dossier.model_validate(content, extra="forbid")
     except ValidationError as error:
         located = [found | {"loc": ("body", *found["loc"])} for found in error.errors(include_url=False)]
-        return validation.problems(located)
+        return validation.problems(located, content)
