@@ -17,7 +17,8 @@ from shared.client.ops import Ops, Progress
 
 PATIENCE_SECONDS = 60.0
 """Wall time without progress after which waiting fails."""
-_PAUSE_SECONDS = 0.02
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.2
+"""Between two rounds: short while something moves, longer while services only wait, so that asking does not take their time."""
 
 
 class Stuck(Exception):
@@ -61,6 +62,7 @@ async def wait_for_quiet(
     seen: dict[str, Progress] = {}
     quiet_before = False
     moved_at = time.monotonic()
+    pause = _SHORTEST_PAUSE
     while True:
         found = await asyncio.gather(*(_ask(one) for one in services))
         fresh = {
@@ -74,8 +76,9 @@ async def wait_for_quiet(
             return fresh
         if time.monotonic() - moved_at > patience:
             raise Stuck(_why(services, found, now, patience))
+        pause = _SHORTEST_PAUSE if moved or quiet else min(2 * pause, _LONGEST_PAUSE)
         seen, quiet_before = fresh, quiet
-        await asyncio.sleep(_PAUSE_SECONDS)
+        await asyncio.sleep(pause)
 
 
 async def _ask(service: Ops) -> Progress | ClientError:

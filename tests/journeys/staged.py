@@ -43,7 +43,7 @@ async def play(instance: Instance, weeks: int, hand: ClockHand | None = None) ->
 class DeadlyHand(ClockHand):
     """Moves the clock, and in the moment of certain moves kills a part with SIGKILL: while the sweeps fire and people act."""
 
-    def __init__(self, instance: Instance, kills: dict[datetime, str]) -> None:
+    def __init__(self, instance: Instance, kills: dict[datetime, tuple[str, ...]]) -> None:
         super().__init__(instance)
         self._instance = instance
         self._kills = dict(kills)
@@ -52,9 +52,8 @@ class DeadlyHand(ClockHand):
     def move(self, to: datetime) -> None:
         before = self.now()
         super().move(to)
-        for at, part in list(self._kills.items()):
-            if before < at <= to:
-                del self._kills[at]
+        for at in [at for at in self._kills if before < at <= to]:
+            for part in self._kills.pop(at):
                 # A moment later, in the middle of what the move set off.
                 asyncio.get_running_loop().call_later(0.03, self._kill, part)
 
