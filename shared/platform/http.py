@@ -207,7 +207,7 @@ def _on_invalid(request: Request, error: Exception) -> Response:
     if broken is not None:
         why = f"{broken.get('ctx', {}).get('error', 'unreadable')} @ {broken['loc'][-1]}"
         return problems.answer(request, 400, problem("invalid_json", why=why))
-    located = validation.problems(found)
+    located = validation.problems(found, error.body)
     return problems.answer(request, 422, located[0], located)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -73,12 +74,13 @@ _VIETNAMESE: dict[str, str] = {
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """Characters that JSON can carry and PostgreSQL cannot keep: NUL, and halves of surrogate pairs that stand alone."""
-_SUSPECT = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|\x00|NaN|Infinity")
+_SUSPECT = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|\x00|NaN|Infinity|[0-9][eE]\+?[0-9]{3}|[0-9]{300}")
 
 
-def problems(errors: Sequence[Mapping[str, Any]]) -> list[Problem]:
-    """One problem per pydantic error, in the order given."""
-    return [_problem(error) for error in errors]
+def problems(errors: Sequence[Mapping[str, Any]], sent: Any = None) -> list[Problem]:
+    """One problem per pydantic error, in the order given. ``sent`` is what was validated: the pointers then name places in it, without
+    the words of pydantic's own that stand in a location for the choices of a union and the keys of a map."""
+    return [_problem(error, _placed(error, sent)) for error in errors]
 
 
 def check_text(parameters: Mapping[str, str], *, place: str) -> None:
@@ -99,6 +101,8 @@ def check_json(body: bytes) -> None:
     for place, value in _leaves(document):
         if isinstance(value, _Constant):
             raise _refused(_said(place, "phải là số hữu hạn", f"{value.name} is no number"))
+        if isinstance(value, float) and math.isinf(value):
+            raise _refused(_said(place, "số quá lớn", "the number is too large"))
         if isinstance(value, str) and UNSTORABLE.search(value):
             raise _unstorable(place)
 
@@ -147,8 +151,24 @@ def _refused(found: Problem) -> Refused:
     return refused
 
 
-def _problem(error: Mapping[str, Any]) -> Problem:
-    place = UNSTORABLE.sub("\ufffd", pointer(error["loc"]))
+def _placed(error: Mapping[str, Any], sent: Any) -> Sequence[Any]:
+    """The location of ``error`` as a path into ``sent``. What is missing there, or may not be there, is its last part."""
+    location = tuple(error["loc"])
+    if sent is None or location[:1] != ("body",):
+        return location
+    found: list[Any] = ["body"]
+    for number, part in enumerate(location[1:], start=2):
+        inside = isinstance(sent, dict) and part in sent
+        if inside or (isinstance(sent, list) and isinstance(part, int) and part < len(sent)):
+            sent = sent[part]
+        elif number < len(location) or error["type"] != "missing":
+            continue
+        found.append(part)
+    return found
+
+
+def _problem(error: Mapping[str, Any], location: Sequence[Any]) -> Problem:
+    place = UNSTORABLE.sub("\ufffd", pointer(location))
     english = UNSTORABLE.sub("\ufffd", str(error["msg"])).removeprefix("Value error, ")
     template = _VIETNAMESE.get(error["type"])
     try:

@@ -82,10 +82,21 @@ def made(admin: str, setting: Setting) -> Iterator[World]:
         with ExitStack() as stack:
             edges = {api: stack.enter_context(hosted(api, setting, dsn)) for api, dsn in templates.items()}
             ids = _lived(edges)
+        for dsn in templates.values():
+            _closed(admin, dsn)
         yield World(admin, setting, templates, ids)
     finally:
         for dsn in templates.values():
             drop_database(admin, dsn)
+
+
+def _closed(admin: str, template: str) -> None:
+    """Let nobody in any more and end who is: a database with sessions cannot be cloned."""
+    name = str(conninfo_to_dict(template)["dbname"])
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(sql.SQL("alter database {} allow_connections false").format(sql.Identifier(name)))
+        # With a timeout given, it is waited until each session has ended.
+        connection.execute("select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = %s", (name,))
 
 
 def _cloned(admin: str, template: str) -> str:
@@ -116,6 +127,7 @@ def _lived(edges: Mapping[str, Edge]) -> dict[str, tuple[Any, ...]]:
     requests = _done(applications.ask("GET", f"/pilots/{pilots['running']}", STARTUP))["requests"]
     return {
         "pilot_id": tuple(pilots.values()),
+        **{name: (pilot_id,) for name, pilot_id in pilots.items()},
         "pilot": (code, pilots["running"]),
         "code": (code,),
         "answers": tuple(one["request_id"] for one in requests),
@@ -131,7 +143,9 @@ def _applied(edge: Edge) -> dict[str, str]:
     dossiers = {
         "running": (STARTUP, kit.dossier(provinces=("79",))),
         "pending": (STARTUP, kit.show()),
+        "quiet": (STARTUP, kit.dossier(title="Xưởng thứ hai", provinces=("79",))),
         "incomplete": (STARTUP, kit.dossier(attachments=())),
+        "lacking": (STARTUP, kit.dossier(attachments=())),
         "foreign": (RIVAL, kit.dossier(organisation={"name": "Công ty B", "tax_code": RIVAL.org}, provinces=("01",))),
     }
     pilots = {}
@@ -197,6 +211,8 @@ def _decided(edge: Edge, pilot: str) -> dict[str, tuple[Any, ...]]:
     return {
         "case_id": (case_id, *(row["case_id"] for row in rows if row["case_id"] != case_id)),
         "item_id": tuple(items.values()),
+        "report_item": (items["report/1"],),
+        "tip_item": (items["tip/tip/1"],),
         "items": tuple(items.values()),
         "evidence": tuple(fact["event_id"] for fact in case["facts"] if fact["bindable"]),
         "finding_id": tuple(str(one) for one in _FINDINGS.values()),
