@@ -23,7 +23,7 @@ from shared.contracts.events.decisions import (
     VerdictOnFinding,
 )
 from shared.contracts.events.monitoring import EventRef
-from shared.contracts.numbers import Exact, Total
+from shared.contracts.numbers import Limit, Total
 from shared.contracts.pilot import (
     Cap,
     Cause,
@@ -64,7 +64,7 @@ class CapChange(Request):
 
     metric: Code
     window: Window
-    limit: Exact = Field(ge=0)
+    limit: Limit = Field(ge=0)
     critical: bool = False
     reported: bool = False
     source: SourceName = "main"
