@@ -181,10 +181,10 @@ class Season(RuleBasedStateMachine):
         if kind in table.REMEDY_CLOCKS:
             more["remedy_text"] = "Sắp xếp lại."
         with suppress(Refused):
-            self.office.draft(self.now, kind, *chosen.values(), by=by, **more)  # type: ignore[arg-type]
+            self.office.draft(self.now, kind, *chosen.values(), by=by, **more)
 
     @precondition(lambda self: self.office.book.open_items)
-    @rule(which=PICK, through=st.sampled_from([True, True, False]), by=st.sampled_from([LAN, LAN, MINH, TAM]))
+    @rule(which=PICK, through=st.booleans(), by=st.sampled_from([LAN, LAN, MINH, TAM]))
     def somebody_does_what_the_case_offers(self, which: int, through: bool, by: Actor) -> None:
         """Draft and submit something allowed; ``through``: also wait out the reply window, and have it signed."""
         offered = table.options(self.office.book, by.authority)
@@ -195,7 +195,7 @@ class Season(RuleBasedStateMachine):
         if row.code in table.REMEDY_CLOCKS:
             more["remedy_text"] = "Sắp xếp lại."
         with suppress(Refused):
-            proposal = self.office.draft(self.now, row.code, items[which % len(items)], by=by, **more)  # type: ignore[arg-type]
+            proposal = self.office.draft(self.now, row.code, items[which % len(items)], by=by, **more)
             self.office.submit(self.now, proposal, by=by)
             asked = self.office.now_of(proposal).asked
             if through and asked is not None:
@@ -215,8 +215,35 @@ class Season(RuleBasedStateMachine):
     @precondition(lambda self: self.office.book.proposals)
     @rule(which=PICK, by=PEOPLE)
     def somebody_signs(self, which: int, by: Actor) -> None:
+        waiting = [p for p in self.office.book.proposals.values() if p.state is ProposalState.AWAITING_SECOND]
+        proposal = waiting[which % len(waiting)] if waiting else self._proposal(which)
         with suppress(Refused):
-            self.office.sign(self.now, self._proposal(which), by)
+            self.office.sign(self.now, proposal, by)
+
+    @precondition(
+        lambda self: any(p.state is ProposalState.AWAITING_SECOND for p in self.office.book.proposals.values())
+    )
+    @rule()
+    def the_proposer_tries_to_be_the_second_too(self) -> None:
+        for proposal in self.office.book.proposals.values():
+            if proposal.state is ProposalState.AWAITING_SECOND:
+                themselves = Actor(proposal.proposer, proposal.authority, supervisor=True)
+                try:
+                    self.office.sign(self.now, proposal, themselves)
+                except Refused as refused:
+                    assert refused.code == "second_signer_drafted"
+                else:
+                    raise AssertionError("one pair of eyes signed twice")
+
+    @precondition(lambda self: any(p.live for p in self.office.book.proposals.values()))
+    @rule(which=PICK)
+    def the_proposer_takes_one_back(self, which: int) -> None:
+        live = [p for p in self.office.book.proposals.values() if p.live]
+        proposal = live[which % len(live)]
+        by = Actor(proposal.proposer, proposal.authority)
+        self.office.keep(
+            proposals.withdraw(self.office.book, by, proposal.proposal_id, "Vì thế.", self.now, calendar())
+        )
 
     @precondition(lambda self: self.office.book.proposals)
     @rule(which=PICK, by=PEOPLE, back=st.booleans())
