@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.cli.clock import ClockHand
-from deploy.cli.session import AsJson, addresses, out, print_json, run
+from deploy.cli.session import AsJson, addresses, interruptible, out, print_json, run
 from deploy.demo import run as season_run
 from deploy.demo import script, summary
 from deploy.local import stack
@@ -42,8 +42,9 @@ def demo(
     console.print(
         f"The season {played.season.opens:%Y}/{played.season.stops:%Y} begins on an empty stack {instance!r}."
     )
-    stack.clean(chosen, say=lambda _: None)
-    stack.up(chosen, clock=played.season.opens, say=say)
+    with interruptible():
+        stack.clean(chosen, say=lambda _: None)
+        stack.up(chosen, clock=played.season.opens, say=say)
     found = _play(chosen, weeks, console)
     path = chosen.folder / "demo-summary.json"
     season_run.write(found, path)
@@ -61,7 +62,7 @@ def _play(chosen: Instance, weeks: int | None, console: Console) -> summary.Summ
         addresses=addresses(chosen), kafka=chosen.kafka_bootstrap, hand=ClockHand(chosen), mint=chosen.mint
     )
     with _Watching(console, place.hand.now(), season_run.stop_of(weeks)) as watching:
-        return run(season_run.play(place, weeks=weeks, told=watching.told, stepped=watching.stepped))
+        return run(season_run.play(place, weeks=weeks, told=watching.told, stepped=watching.stepped)).summary
 
 
 class _Watching:

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from deploy.cli import clock, dead, demo, look, replay, stack
-from deploy.cli.session import INTERRUPTED, Failure, explain
+from deploy.cli.session import Failure, explain
 from deploy.demo.enterprises import NotAsScripted
 from deploy.demo.forward import Stuck
 from deploy.local.errors import StackError
@@ -40,9 +40,6 @@ def main() -> None:
     except (Stuck, NotAsScripted) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.stderr.write("\nInterrupted. What runs goes on in the background: haukiem status, haukiem down\n")
-        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

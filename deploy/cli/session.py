@@ -6,8 +6,8 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -71,9 +71,20 @@ async def signed_in(
         yield client
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C ends the command, not what runs in the background: say so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        said = "Interrupted. What runs goes on in the background: haukiem status, haukiem down"
+        raise Failure(said, INTERRUPTED) from None
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run one command's work to its end."""
-    return asyncio.run(work)
+    with interruptible():
+        return asyncio.run(work)
 
 
 def print_json(value: BaseModel | Any) -> None:

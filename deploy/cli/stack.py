@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.session import NOT_RUNNING, AsJson, Failure, InstanceName, instance_named, print_json
+from deploy.cli.session import NOT_RUNNING, AsJson, Failure, InstanceName, instance_named, interruptible, print_json
 from deploy.local import doctor as local_doctor
 from deploy.local import show, stack
 from deploy.local.instance import MAIN, Instance
@@ -33,7 +33,8 @@ def up(
     """Bring everything up in the background."""
     chosen = Instance(instance or MAIN)
     at = None if clock is None else instant(clock)
-    running = stack.up(chosen, brokers=brokers, split=split, clock=at, log_level=log_level)
+    with interruptible():
+        running = stack.up(chosen, brokers=brokers, split=split, clock=at, log_level=log_level)
     show.show_stack(chosen, running)
 
 

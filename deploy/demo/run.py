@@ -14,7 +14,7 @@ from deploy.cli.replaying import replay_all
 from deploy.demo import invariants, script, season, summary
 from deploy.demo.director import Director
 from deploy.demo.forward import Hand, forward, wait_for_quiet
-from deploy.demo.look import look
+from deploy.demo.look import Seen, look
 from deploy.demo.stage import Mint, Stage
 from shared.client import Addresses, Patience, connections
 from shared.client.ops import Progress
@@ -33,6 +33,15 @@ class Place:
     kafka: str
     hand: Hand
     mint: Mint
+
+
+@dataclass(frozen=True)
+class Played:
+    """A season that was played: what it came to, what was seen at its end, and who had been told what."""
+
+    summary: summary.Summary
+    seen: Seen
+    stage: Stage
 
 
 Told = Callable[[datetime, str], None]
@@ -57,8 +66,8 @@ async def play(
     weeks: int | None = None,
     told: Told = lambda at, what: None,
     stepped: Stepped = lambda at, progress: None,
-) -> summary.Summary:
-    """Play the season, or its first ``weeks``, and return what it came to.
+) -> Played:
+    """Play the season, or its first ``weeks``, and sum it up.
 
     Raises ``Stuck`` when a service stops making progress, ``NotAsScripted`` when the season takes another course than the script's
     people expect, and ``ClientError`` for a refusal that nobody expects.
@@ -76,14 +85,15 @@ async def play(
         return await _sum_up(place, stage, began, steps)
 
 
-async def _sum_up(place: Place, stage: Stage, began: float, steps: int) -> summary.Summary:
+async def _sum_up(place: Place, stage: Stage, began: float, steps: int) -> Played:
     until = place.hand.now()
     await wait_for_quiet(list(stage.ops.ops.values()), until)
     async with event_log(place.kafka) as log:
         seen = await look(stage, log)
         replays = await replay_all(log, stage.calendar)
     found = await invariants.check(stage, seen, replays)
-    return summary.summarise(stage, seen, found, until, time.monotonic() - began, steps)
+    summed = summary.summarise(stage, seen, found, until, time.monotonic() - began, steps)
+    return Played(summed, seen, stage)
 
 
 def write(found: summary.Summary, path: Path) -> None:

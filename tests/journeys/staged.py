@@ -13,7 +13,6 @@ from pathlib import Path
 from deploy.cli.clock import ClockHand
 from deploy.cli.session import addresses
 from deploy.demo import run, script
-from deploy.demo.summary import Summary
 from deploy.local import stack
 from deploy.local.instance import Instance
 
@@ -29,7 +28,7 @@ def stage(folder: Path, *, split: bool = False) -> Iterator[Instance]:
         stack.clean(instance, say=lambda _: None)
 
 
-async def play(instance: Instance, weeks: int, hand: ClockHand | None = None) -> Summary:
+async def play(instance: Instance, weeks: int, hand: ClockHand | None = None) -> run.Played:
     """Play so many weeks of the season on a running stack."""
     place = run.Place(
         addresses=addresses(instance),

@@ -6,9 +6,11 @@ from datetime import datetime
 
 import pytest
 
-from deploy.demo.run import stop_of
+from deploy.demo.invariants import Rule
+from deploy.demo.run import Played, stop_of
 from deploy.demo.summary import Summary
 from tests.journeys import oracle
+from tests.journeys.doctored import PLANTED, Doctor
 from tests.journeys.staged import DeadlyHand, play, stage
 
 WEEKS = 8
@@ -24,10 +26,15 @@ pytestmark = pytest.mark.xdist_group("season")
 
 
 @pytest.fixture(scope="module")
-async def quiet(tmp_path_factory: pytest.TempPathFactory) -> Summary:
+async def season(tmp_path_factory: pytest.TempPathFactory) -> Played:
     """A season in which nobody dies."""
     with stage(tmp_path_factory.mktemp("quiet")) as instance:
         return await play(instance, WEEKS)
+
+
+@pytest.fixture(scope="module")
+def quiet(season: Played) -> Summary:
+    return season.summary
 
 
 def expected() -> list[tuple[str, str, str, datetime, datetime | None, datetime | None, str | None]]:
@@ -69,6 +76,12 @@ def test_all_invariants_hold(quiet: Summary) -> None:
     assert all(one.looked_at > 0 for one in quiet.invariants), "an invariant that looks at nothing proves nothing"
 
 
+@pytest.mark.parametrize(("rule", "doctor"), PLANTED, ids=[doctor.__name__ for _, doctor in PLANTED])
+def test_every_planted_fault_is_found(season: Played, rule: Rule, doctor: Doctor) -> None:
+    assert not any(rule(season.stage, season.seen))
+    assert any(rule(season.stage, doctor(season.seen)))
+
+
 def test_people_have_done_what_the_script_tells(quiet: Summary) -> None:
     figures = quiet.comparable
     assert figures.decisions == {
@@ -84,7 +97,7 @@ async def test_kill_9_of_every_service_relay_and_the_broker_changes_nothing(
     kills = {datetime.fromisoformat(at).replace(tzinfo=oracle.HANOI): parts for at, parts in KILLS.items()}
     with stage(tmp_path_factory.mktemp("deadly"), split=True) as instance:
         hand = DeadlyHand(instance, kills)
-        deadly = await play(instance, WEEKS, hand)
+        deadly = (await play(instance, WEEKS, hand)).summary
     assert sorted(hand.killed) == sorted(part for parts in KILLS.values() for part in parts)
     assert deadly.comparable == quiet.comparable
     assert deadly.findings == quiet.findings

@@ -212,3 +212,12 @@ def test_replay_wants_one_decision_or_all(haukiem: Run, instance: Instance) -> N
 def test_a_token_is_minted_for_a_role(haukiem: Run, instance: Instance) -> None:
     code, out, _ = haukiem("token", "startup", "--org", "0312345670")
     assert (code, out.count("."), out.endswith("\n")) == (0, 2, True)
+
+
+def test_an_interrupted_command_says_what_goes_on(haukiem: Run, instance: Instance, answers: Answers) -> None:
+    def interrupted() -> object:
+        raise KeyboardInterrupt
+
+    answers["GET /queue"] = interrupted
+    code, _, err = haukiem("queue")
+    assert (code, err) == (130, "Interrupted. What runs goes on in the background: haukiem status, haukiem down\n")
