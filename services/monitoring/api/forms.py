@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from services.monitoring.engine.reading import problems_of
 from shared.contracts.errors import Problem, Refused, problem
 from shared.contracts.http.monitoring import CSV, JSON, MAX_REPORT_SAMPLES, NDJSON, ReportSent
 from shared.platform import validation
@@ -42,14 +43,18 @@ def _valid(raw: Any, source: str | None, corrects: int | None) -> ReportSent:
     try:
         return ReportSent.model_validate(raw)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        raise _refused(validation.problems(found[:_TOLD]), len(found)) from None
+        raise _refused(problems_of(error)) from None
 
 
-def _refused(found: list[Problem], count: int) -> Refused:
-    if count > len(found):
-        found.append(problem("more_problems", "/samples", None, count=count - len(found)))
-    return Refused("report_refused", status=422, problems=found, count=count)
+def _refused(found: Sequence[Problem]) -> Refused:
+    return Refused("report_refused", status=422, problems=found, count=len(found))
+
+
+def _some(found: list[Problem]) -> list[Problem]:
+    """As many errors as anyone reads; the rest counted."""
+    if len(found) <= _TOLD:
+        return found
+    return [*found[:_TOLD], problem("more_problems", "/samples", None, count=len(found) - _TOLD)]
 
 
 def _json(body: bytes) -> Any:
@@ -77,7 +82,7 @@ def _lines(text: str) -> Iterable[Any]:
         except ValueError as error:
             wrong.append(problem("invalid_json", f"/samples/{number}", None, why=validation.printable(str(error))))
     if wrong:
-        raise _refused(wrong[:_TOLD], len(wrong))
+        raise _refused(_some(wrong))
 
 
 def _rows(text: str) -> Iterable[dict[str, Any]]:
@@ -103,4 +108,4 @@ def _rows(text: str) -> Iterable[dict[str, Any]]:
     except csv.Error as error:
         raise Refused("csv_unreadable", status=422, why=str(error)) from None
     if wrong:
-        raise _refused(wrong[:_TOLD], len(wrong))
+        raise _refused(_some(wrong))
