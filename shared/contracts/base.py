@@ -7,7 +7,7 @@ Contracts only grow: a reader ignores fields that it does not know, a writer nev
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 from uuid import UUID
 
@@ -15,9 +15,16 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST = datetime(3000, 1, 1, tzinfo=UTC)
+"""Instants lie in [EARLIEST, LATEST): far enough from the ends of Python's calendar that no shift of hours or months falls off them."""
+
+
 def _aware(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise PydanticCustomError("timezone_aware", "an instant needs its offset from UTC, such as +07:00")
+    if not EARLIEST <= value < LATEST:
+        raise PydanticCustomError("instant_out_of_range", "an instant lies between the years 1900 and 2999")
     return value
 
 

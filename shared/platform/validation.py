@@ -46,6 +46,7 @@ _VIETNAMESE: dict[str, str] = {
     "datetime_parsing": _NOT_AN_INSTANT,
     "datetime_from_date_parsing": _NOT_AN_INSTANT,
     "timezone_aware": _NOT_AN_INSTANT,
+    "instant_out_of_range": "phải nằm trong khoảng từ năm 1900 đến năm 2999",
     "date_type": _NOT_A_DATE,
     "date_parsing": _NOT_A_DATE,
     "date_from_datetime_parsing": _NOT_A_DATE,

@@ -32,7 +32,9 @@ NUMBERS = st.one_of(
     st.integers(-(10**13), 10**13),
     st.decimals(places=3, allow_nan=False, allow_infinity=False).map(str),
     st.from_regex(r"-?[0-9]{1,13}(\.[0-9]{1,6})?", fullmatch=True),
-    st.sampled_from(["1e3", "", "-", "NaN", "0x1", " 1", "1_000", "٣", "+1", "-0", "00.5", "1.", ".5", None, True]),
+    st.sampled_from(
+        ["1e3", "", "-", "NaN", "0x1", " 1", "1_000", "٣", "+1", "-0", "00.5", "1.", ".5", "1E+9999999999", None, True]
+    ),
 )
 TIMES = st.one_of(
     st.from_regex(
@@ -41,6 +43,9 @@ TIMES = st.one_of(
     ),
     st.sampled_from(
         ["2026-07-20", "2026-07-20T08:00:00", "2026-07-20 08:00:00+07:00", "2026-07-20T08:00Z", "", 1_780_000_000, None]
+    ),
+    st.sampled_from(
+        ["0001-01-01T00:00:00+23:59", "1900-01-01T00:00:00Z", "2999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"]
     ),
 )
 SAMPLES = st.fixed_dictionaries(
