@@ -106,7 +106,7 @@ async def mark_produced(tx: Tx, pilot_id: UUID, source: str, sequence: int) -> N
 async def produce_again(tx: Tx) -> int:
     """Have every request that is not consumed produced again. Gives how many."""
     cursor = await tx.execute(
-        "update intake set produced_at = null, stored_at = '-infinity' where consumed_at is null and produced_at is not null"
+        "update intake set produced_at = null, stored_at = 'epoch' where consumed_at is null and produced_at is not null"
     )
     return cursor.rowcount
 

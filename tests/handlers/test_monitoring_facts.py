@@ -1,0 +1,270 @@
+"""What the other services tell monitoring: facts under a change number, incidents, verdicts, checks; and reports that reach Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.monitoring import consumers, sweep
+from services.monitoring.handlers import matters, reports
+from services.monitoring.handlers.desk import Desk
+from services.monitoring.store import findings, intake, pilots
+from shared.contracts.base import Event, Meta
+from shared.contracts.errors import NotFound, NotYet, Refused
+from shared.contracts.events import BY_TYPE
+from shared.contracts.events.applications import IncidentReported
+from shared.contracts.events.decisions import CheckConcluded, DecisionIssued, ReportReviewed
+from shared.contracts.events.monitoring import FindingCleared, FindingOpened, RiskAssessed
+from shared.contracts.http.monitoring import ReferralSent, ReportSent, TipSent
+from shared.contracts.topics import APPLICATIONS, DECISIONS
+from shared.platform.cloudevents import decode, encode, key_of
+from shared.platform.db import Database
+from shared.platform.deadlines import Deadline
+from shared.platform.migrate import migrate
+from shared.platform.outbox import Outbox
+from tests.monitoring_samples import (
+    AUDIENCE,
+    CALENDAR,
+    CROWD,
+    EXAMPLES,
+    START,
+    amended,
+    at,
+    ended,
+    envelope,
+    registered,
+    started,
+)
+
+MIGRATIONS = Path(__file__).parents[2] / "services" / "monitoring" / "migrations"
+NOW = at("2026-07-20 09:00")
+
+
+class Office:
+    """Monitoring's handlers on a database of their own."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self.desk = Desk(Outbox("haukiem.monitoring.v1", "haukiem/monitoring"), CALENDAR, 24)
+        self._handlers = consumers.handlers(self.desk)
+
+    async def hear(self, *events: Any) -> None:
+        for event in events:
+            topic = APPLICATIONS if event.owner == "applications" else DECISIONS
+            meta = Meta(id=uuid4(), type=event.type_name(), source="test", time=event.at, correlation_id="c")
+            record = _Record(topic.name, key_of(event.key), event.data(), encode(meta))
+            received = decode(record, BY_TYPE)
+            assert received is not None
+            async with self.db.tx() as tx:
+                await self._handlers[topic.name][type(event)](tx, received)
+
+    async def pilot(self, *more: Any) -> UUID:
+        pilot_id = uuid4()
+        await self.hear(registered(pilot_id, envelope(CROWD, AUDIENCE)), started(pilot_id))
+        await self.hear(*(one.model_copy(update={"pilot_id": pilot_id}) for one in more))
+        return pilot_id
+
+    async def told(self, kind: type[Event]) -> list[Any]:
+        async with self.db.tx() as tx:
+            cursor = await tx.execute("select type, data from outbox order by id")
+            rows = await cursor.fetchall()
+        return [kind.model_validate_json(bytes(row["data"])) for row in rows if BY_TYPE[row["type"]] is kind]
+
+    async def row(self, query: str) -> dict[str, Any]:
+        async with self.db.tx() as tx:
+            found = await (await tx.execute(query)).fetchone()
+        assert found is not None
+        return found
+
+
+class _Record:
+    def __init__(self, topic: str, key: bytes, value: bytes, headers: Any) -> None:
+        self.topic, self.key, self.value, self.headers = topic, key, value, headers
+        self.partition = self.offset = self.timestamp = 0
+
+
+@pytest.fixture
+async def office(fresh_database: str) -> AsyncIterator[Office]:
+    await asyncio.to_thread(migrate, fresh_database, MIGRATIONS)
+    db = Database(fresh_database, pool=4)
+    await db.open()
+    yield Office(db)
+    await db.close()
+
+
+def example(of: Any, /, **changes: Any) -> Any:
+    data = json.loads((EXAMPLES / f"{of.__name__}.json").read_text(encoding="utf-8"))["data"]
+    return of.model_validate({**data, **changes})
+
+
+# Facts
+
+
+async def test_every_fact_raises_the_change_number_that_the_engine_looks_for(office: Office) -> None:
+    pilot = await office.pilot()
+    row = await office.row("select change, seen, partition from pilot")
+    assert (row["change"], row["seen"]) == (2, 0)
+    async with office.db.tx() as tx:
+        assert await pilots.changed(tx, [row["partition"]], 10) == [pilot]
+        await pilots.mark_seen(tx, {pilot: 2})
+        assert not await pilots.changed(tx, [row["partition"]], 10)
+    await office.hear(amended(envelope(CROWD, version=2), NOW).model_copy(update={"pilot_id": pilot}))
+    async with office.db.tx() as tx:
+        assert await pilots.changed(tx, [row["partition"]], 10) == [pilot]
+        facts = await pilots.facts(tx, pilot)
+    assert [one.envelope.version for one in facts.envelopes] == [1, 2]
+
+
+async def test_a_fact_before_the_registration_waits(office: Office) -> None:
+    with pytest.raises(NotYet):
+        await office.hear(started(uuid4()))
+
+
+async def test_people_of_every_gate_see_the_pilot(office: Office) -> None:
+    await office.pilot()
+    row = await office.row("select authorities from pilot")
+    assert len(row["authorities"]) == len(set(row["authorities"])) >= 1
+
+
+# Incidents, tips, referrals, and how they end
+
+
+async def test_an_incident_opens_once_and_a_decision_clears_it(office: Office) -> None:
+    pilot = await office.pilot()
+    incident = example(IncidentReported, pilot_id=str(pilot), at=NOW.isoformat(), known_at=NOW.isoformat())
+    await office.hear(incident, incident)
+    (opened,) = await office.told(FindingOpened)
+    verdict = {"finding_id": str(opened.finding_id), "verdict": "confirmed"}
+    await office.hear(example(DecisionIssued, pilot_id=str(pilot), findings=[verdict], items=[], overturns=None))
+    (cleared,) = await office.told(FindingCleared)
+    assert (cleared.finding_id, cleared.reason) == (opened.finding_id, "judged")
+    assert (await office.row("select state from finding"))["state"] == "cleared"
+
+
+async def test_an_item_names_its_finding_too(office: Office) -> None:
+    pilot = await office.pilot()
+    async with office.db.tx() as tx:
+        await matters.tip(office.desk, tx, TipSent(pilot=str(pilot), text="Ồn ào"), NOW)
+    (opened,) = await office.told(FindingOpened)
+    item = {"item_id": str(uuid4()), "kind": "tip", "subject": opened.subject, "subject_id": str(opened.finding_id)}
+    await office.hear(example(DecisionIssued, pilot_id=str(pilot), findings=[], items=[item], overturns=None))
+    assert [one.reason for one in await office.told(FindingCleared)] == ["judged"]
+
+
+async def test_a_judged_tip_that_is_told_again_opens_nothing(office: Office) -> None:
+    pilot = await office.pilot()
+    for _ in range(2):
+        async with office.db.tx() as tx:
+            await matters.tip(office.desk, tx, TipSent(pilot=str(pilot), text="Ồn ào"), NOW)
+            for one in await findings.open_by_people(tx, pilot):
+                assert one.rule == "tip"
+    assert len(await office.told(FindingOpened)) == 1
+
+
+async def test_two_authorities_refer_one_content_to_one_finding(office: Office) -> None:
+    pilot = await office.pilot()
+    sent = ReferralSent(pilot=str(pilot), title="Chương trình", content_sha256="a" * 64, text="Sai lời")
+    for authority in ("prov_99_culture", "prov_98_culture"):
+        async with office.db.tx() as tx:
+            await matters.refer(office.desk, tx, sent, authority, NOW)
+    assert len(await office.told(FindingOpened)) == 1
+
+
+async def test_thirty_days_after_the_end_what_people_brought_is_cleared(office: Office) -> None:
+    pilot = await office.pilot(ended("2026-08-01 10:00"))
+    async with office.db.tx() as tx:
+        await matters.tip(office.desk, tx, TipSent(pilot=str(pilot), text="Ồn ào"), NOW)
+    row = await office.row("select due, kind, subject from deadline")
+    # The 30th day, 31 August, is swapped; 1 and 2 September are holidays: it ends with the 3rd.
+    assert row["due"] == at("2026-09-04 00:00")
+    async with office.db.tx() as tx:
+        await sweep.fire(office.desk)(tx, Deadline(pilot, row["kind"], row["subject"], row["due"]))
+    (cleared,) = await office.told(FindingCleared)
+    assert (cleared.reason, cleared.at) == ("pilot_ended", row["due"])
+
+
+# Risk
+
+
+async def test_the_risk_is_told_at_registration_and_when_something_was_judged(office: Office) -> None:
+    pilot = await office.pilot()
+    assert len(await office.told(RiskAssessed)) == 1
+    check = example(CheckConcluded, pilot_id=str(pilot), at=NOW.isoformat(), mode="remote", confirmed_findings=3)
+    await office.hear(check)
+    after = (await office.told(RiskAssessed))[-1]
+    assert any(line.startswith("history") for line in after.changed)
+    await office.hear(example(ReportReviewed, pilot_id=str(pilot), at=NOW.isoformat(), confirmed_findings=0))
+    past = (await office.row("select past from risk"))["past"]
+    assert [one["look"] for one in past["looked"]] == ["remote_check", "report_review"]
+
+
+# Reports over HTTP, as they are kept
+
+
+def report(**more: Any) -> ReportSent:
+    sample = {"metric": "shows", "at": "2026-07-20T08:00:00+07:00", "value": "1"}
+    return ReportSent.model_validate({"samples": [sample], **more})
+
+
+async def test_a_report_is_kept_with_its_sequence_and_our_signature(office: Office) -> None:
+    pilot = await office.pilot()
+    async with office.db.tx() as tx:
+        one = await reports.take(office.desk, tx, pilot, report(), NOW)
+        two = await reports.take(office.desk, tx, pilot, report(), NOW)
+        stored = await intake.one(tx, pilot, "main", one.sequence)
+    assert (one.sequence, two.sequence) == (1, 2)
+    assert stored is not None
+    secret = bytes((await office.row("select ingest_secret from source"))["ingest_secret"])
+    assert stored.signatures == [intake.signature(secret, key_of(pilot), stored.records[0])]
+    assert reports.cut(pilot, report(), 1) == list(stored.records)
+    assert (await office.row("select change from pilot"))["change"] == 3
+
+
+async def test_a_sequence_rises_above_what_the_startup_sent_itself(office: Office) -> None:
+    pilot = await office.pilot()
+    async with office.db.tx() as tx:
+        await tx.execute("insert into report values (%s, 'main', 40, 1, 1, null, 1, %s, '', %s)", (pilot, NOW, NOW))
+        assert (await reports.take(office.desk, tx, pilot, report(), NOW)).sequence == 41
+        await tx.execute("update source set last_sequence = %s", (2**53,))
+        with pytest.raises(Refused) as refused:
+            await reports.take(office.desk, tx, pilot, report(), NOW)
+    assert refused.value.code == "sequence_exhausted"
+
+
+async def test_a_pilot_that_has_not_started_takes_no_report_yet(office: Office) -> None:
+    pilot_id = uuid4()
+    await office.hear(registered(pilot_id, envelope(CROWD)))
+    async with office.db.tx() as tx:
+        with pytest.raises(Refused) as refused:
+            await reports.take(office.desk, tx, pilot_id, report(), NOW)
+        with pytest.raises(NotFound):
+            await reports.take(office.desk, tx, uuid4(), report(), NOW)
+    assert (refused.value.code, refused.value.status) == ("pilot_not_started", 409)
+
+
+async def test_what_was_read_a_day_ago_goes_and_another_cluster_gets_the_rest_again(office: Office) -> None:
+    pilot = await office.pilot()
+    async with office.db.tx() as tx:
+        for _ in range(3):
+            await reports.take(office.desk, tx, pilot, report(), NOW)
+        for sequence in (1, 2):
+            await intake.mark_produced(tx, pilot, "main", sequence)
+        await intake.mark_consumed(tx, [(pilot, "main", 1)])
+        await tx.execute("update intake set consumed_at = now() - interval '25 hours' where sequence = 1")
+        assert await intake.tidy(tx, timedelta(days=1)) == 1
+        assert await intake.unconsumed(tx, [pilot], NOW) == {pilot}
+        assert not await intake.unconsumed(tx, [pilot], START)
+        assert not await intake.know_cluster(tx, "one")
+        assert not await intake.know_cluster(tx, "one")
+        assert await intake.know_cluster(tx, "two")
+        assert await intake.produce_again(tx) == 1
+        assert [one.sequence for one in await intake.unproduced(tx, timedelta(seconds=5), 10)] == [2]
+        assert await intake.is_taken(tx, pilot, "main", 3)
+        assert await intake.count_unconsumed(tx) == 2
