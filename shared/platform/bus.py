@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -41,6 +41,8 @@ T = TypeVar("T")
 STUCK_SECONDS = 30.0
 """A consumer that has records to read and whose position stands still this long is not alive."""
 _FRESH_SECONDS = 10.0
+_AT_ONCE = 4
+"""Partitions whose records are handled side by side: fewer than the pool has connections, which others need too."""
 _HAND_BACK_SECONDS = 60.0
 """A record that cannot be settled for this long is read again later, well before Kafka's ``max.poll.interval`` (300 s)."""
 
@@ -63,7 +65,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     """Hands the events of some topics to handlers, each in one transaction with the inbox and its position.
 
     ``group`` is the Kafka group and the name under which this consumer remembers; a service's processes share it and Kafka shares the
-    partitions out. ``awaits`` names, by topic, the topics on which what a parked record waits for would arrive (by default all others).
+    partitions out. What a parked record waits for is taken to arrive on the other topics.
     """
 
     def __init__(
@@ -75,16 +77,14 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         metrics: Metrics,
         *,
         poison_limit: int = 100,
-        awaits: Mapping[str, Collection[str]] | None = None,
         policy: Policy | None = None,
-        concurrency: int = 4,
     ) -> None:
         self.name = group
         self.topics = tuple(handlers)
         self._db = db
         self._kafka = kafka
         self._metrics = metrics
-        self._awaits = awaits or {topic: [t for t in handlers if t != topic] or [topic] for topic in handlers}
+        self._awaits = {topic: [t for t in handlers if t != topic] or [topic] for topic in handlers}
         self._outcomes = Outcomes(
             db, group, handlers, metrics, policy or Policy(poison_limit=poison_limit), lambda: self._cluster
         )
@@ -93,7 +93,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """The partitions that are ours and placed, each with the offset of its next record."""
         self._unplaced: set[TopicPartition] = set()
         self._busy: dict[TopicPartition, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots = asyncio.Semaphore(_AT_ONCE)
         self._stop = asyncio.Event()
         self._attention = asyncio.Event()
         self._moved_at: dict[TopicPartition, float] = {}
@@ -101,7 +101,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._caught_up_at: dict[TopicPartition, float] = {}
         self._measured_at = 0.0
         self._waiting: set[TopicPartition] = set()
-        self._at_limit: str | None = None
+        self._at_limit: dict[TopicPartition, str] = {}
+        """The partitions that stand still at the poison limit, each with the reason."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until ``stop`` is set, then finish the records in hand."""
@@ -120,11 +121,12 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 await broker.stop()
                 self._next.clear()
                 self._unplaced.clear()
+                self._note_limit(list(self._at_limit), None)
 
     def alive(self) -> str | None:
         """None while it makes progress; else the reason why this process should be restarted. Waiting for the database is no reason."""
-        if self._at_limit is not None:
-            return self._at_limit
+        if self._at_limit:
+            return next(iter(self._at_limit.values()))
         now = time.monotonic()
         if now - self._measured_at > _FRESH_SECONDS:
             return None  # Kafka does not answer either; a restart would not mend that
@@ -190,6 +192,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Called before partitions go to others: let go of them after the record in hand, so that few records are done twice."""
         gone = list(revoked)
+        self._note_limit(gone, None)
         for place in gone:
             self._next.pop(place, None)
             self._unplaced.discard(place)
@@ -245,7 +248,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             passed: RawRecord | None = None
             try:
                 for record in records:
-                    passed = await self._record(place, record, passed)
+                    passed = await self._record(place, record)
                 if passed is not None:
                     await self._pass_over(place, passed)
             except _Lost:
@@ -256,8 +259,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._place_again([place])
                 await wait_for_any(self._stop, seconds=1.0)
 
-    async def _record(self, place: TopicPartition, record: RawRecord, passed: RawRecord | None) -> RawRecord | None:
-        """Settle one record. Gives the last of a run of ignored records, whose position is still to be moved."""
+    async def _record(self, place: TopicPartition, record: RawRecord) -> RawRecord | None:
+        """Settle one record. Gives it back when it was ignored: its position is then still to be moved."""
         due = self._next.get(place)
         if due is None or self._stop.is_set():
             raise _Lost
@@ -292,15 +295,15 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             while True:
                 try:
                     result = await attempt()
-                    self._at_limit = None
+                    if place in self._at_limit:
+                        self._note_limit([place], None)
                     return result
                 except Transient as error:
                     self._metrics.retries.labels(self.name, "transient").inc()
                     log.warning("record_waits", consumer=self.name, topic=place.topic, error=str(error))
                 except AtLimit as error:
-                    self._at_limit = f"the consumer {self.name} stopped: {error}"
+                    self._note_limit([place], f"the consumer {self.name} stopped: {error}")
                     log.error("consumer_stopped", consumer=self.name, reason=str(error))
-                self._metrics.stopped.labels(self.name).set(self._at_limit is not None)
                 self._waiting.add(place)
                 await wait_for_any(self._stop, seconds=next(pauses))
                 if self._stop.is_set() or place not in self._next:
@@ -310,6 +313,14 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                     raise _Lost
         finally:
             self._waiting.discard(place)
+
+    def _note_limit(self, places: Iterable[TopicPartition], reason: str | None) -> None:
+        for place in places:
+            if reason is None:
+                self._at_limit.pop(place, None)
+            else:
+                self._at_limit[place] = reason
+        self._metrics.stopped.labels(self.name).set(bool(self._at_limit))
 
     async def _tell_kafka(self) -> None:
         """Write our positions to Kafka, for tools that show them. Reading on never rests on these."""

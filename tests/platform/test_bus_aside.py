@@ -173,12 +173,14 @@ async def test_at_the_limit_of_poison_the_consumer_stops_says_so_and_goes_on_whe
 
         await eventually(stopped)
         assert "2 records are set aside" in str(consumer.alive())
+        assert bed.metrics.registry.get_sample_value("haukiem_consumer_stopped", {"consumer": bed.group}) == 1
         assert len(await bed.garden.aside()) == 2
         bed.garden.fail = lambda event: None
         await bed.resend_all()
         for tree in trees:
             await bed.water_is(tree.key, [])
         assert consumer.alive() is None
+        assert bed.metrics.registry.get_sample_value("haukiem_consumer_stopped", {"consumer": bed.group}) == 0
 
 
 async def test_a_waiting_record_and_its_age_are_measured(bed: Bed) -> None:
