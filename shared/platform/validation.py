@@ -70,6 +70,8 @@ _VIETNAMESE: dict[str, str] = {
     "union_tag_invalid": "trường phân loại {discriminator} phải là một trong: {expected_tags}",
     "none_required": "phải để trống (null)",
     "json_invalid": "không phải JSON hợp lệ",
+    "recursion_depth_exceeded": "lồng nhau quá sâu",
+    "named_twice": "không được nêu cùng một mục hai lần",
     "url_parsing": "phải là một địa chỉ URL",
 }
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from shared.contracts.base import Contract, Due, Instant, Request
 from shared.contracts.events.applications import FinalCriterion
@@ -105,7 +106,7 @@ class ProposalWrite(Request):
     @classmethod
     def _once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(set(value)) != len(value):
-            raise ValueError("must not name the same one twice")
+            raise PydanticCustomError("named_twice", "must not name the same one twice")
         return value
 
 
@@ -211,7 +212,7 @@ class QueueRow(Contract):
 
 
 class QueuePage(Contract):
-    """``total`` counts the whole queue under the same filters; ``next`` is the cursor of the following page, None on the last."""
+    """``total`` counts the whole queue under the same filters, up to 10,000; ``next`` is the cursor of the following page, None on the last."""
 
     rows: tuple[QueueRow, ...]
     total: int
@@ -500,8 +501,9 @@ class LeadTime(Contract):
 class SectorFigures(Contract):
     """What the pilots of a sector, in a province and a quarter (``2026Q3``), brought. ``province`` is ``many`` for a pilot that spans several.
 
-    ``pilots`` ran in the quarter; ``participants`` is the largest number at one time, added over pilots; ``revenue_vnd`` accrued in the
-    quarter; ``jobs`` is the largest number at one time, added over pilots. None: nobody reported it.
+    ``pilots`` ran in the quarter. ``participants`` are the persons that each reached, counted one by one (audience, visitors) or, where
+    nobody was, the largest number at one time; ``revenue_vnd`` accrued in the quarter; ``jobs`` is the largest number at one time. All are
+    added over pilots; None: nobody reported it.
     """
 
     sector: str
