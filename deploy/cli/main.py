@@ -38,7 +38,7 @@ def main() -> None:
         sys.stderr.write(f"{message}\n")
         sys.exit(code)
     except (Stuck, NotAsScripted) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{error}\nWhat the services say: haukiem logs, haukiem dead list\n")
         sys.exit(1)
 
 
