@@ -57,49 +57,49 @@ class Clocks:
         """Whether the facts that were known to Kafka at the barrier stand in our tables."""
         async with self._db.tx() as tx:
             known = await inbox.positions(tx, self._facts_consumer)
+        read = {place: offset for place, (where, offset) in known.items() if where == cluster}
         wanted = {place: end for place, end in barrier.ends.items() if place[0] == self._facts_topic}
-        return bool(wanted) and all(
-            known.get(place, ("", 0)) >= (cluster, end) if known.get(place, ("", 0))[0] == cluster else end == 0
-            for place, end in wanted.items()
-        )
+        return bool(wanted) and all(read.get(place, 0) >= end for place, end in wanted.items())
 
     def records_reached(self, barrier: Barrier, lane: Lane) -> bool:
         """Whether the lane has durably read what Kafka had at the barrier."""
         end = barrier.ends.get((self._topic, lane.partition))
         return end is not None and lane.offset >= end
 
-    async def fire(self, lane: Lane, barrier: Barrier, held: set[UUID]) -> bool:
-        """Fire the clocks of ``lane`` that are due by the barrier, in the order of due, into what is pending; the lane must be written.
+    async def fire(self, lanes: Mapping[int, Lane], barrier: Barrier, held: set[UUID]) -> bool:
+        """Fire the clocks of ``lanes`` that are due by the barrier, in the order of due, into what is pending; the lanes must be written.
 
-        Pilots of which something is still on its way are put into ``held``, and hold back how far the lane has swept. True when there
-        may be more to fire after the next flush.
+        Pilots of which something is still on its way are put into ``held``, and hold back how far their lanes have swept. True when
+        there may be more to fire after the next flush.
         """
         async with self._db.tx() as tx:
-            due = await books.due(tx, lane.partition, barrier.now, AT_ONCE, held)
-            on_their_way = await self._on_their_way(tx, [pilot_id for pilot_id, _ in due], barrier)
-        held |= on_their_way
-        queue = [(instant_of(at), pilot_id) for pilot_id, at in due if pilot_id not in on_their_way]
-        await self._judging.at_hand(lane, [pilot_id for _, pilot_id in queue], barrier.now)
-        self._fire_in_order(lane, queue, instant_of(barrier.now) if len(due) < AT_ONCE else instant_of(due[-1][1]))
-        if len(due) == AT_ONCE:
-            return True
-        async with self._db.tx() as tx:
-            lane.sweeping = await books.earliest(tx, held) if held else barrier.now
-        return False
+            due = await books.due(tx, lanes, barrier.now, AT_ONCE, held)
+            held |= await self._on_their_way(tx, [one.pilot_id for one in due], barrier)
+            stopped = await books.earliest(tx, held) if held else {}
+        queue = [(instant_of(one.at), one.pilot_id, one.partition) for one in due if one.pilot_id not in held]
+        for number, lane in lanes.items():
+            await self._judging.at_hand(
+                lane, [pilot for _, pilot, partition in queue if partition == number], barrier.now
+            )
+        more = len(due) == AT_ONCE
+        self._fire_in_order(lanes, queue, instant_of(due[-1].at if more else barrier.now))
+        if not more:
+            for number, lane in lanes.items():
+                lane.sweeping = stopped.get(number, barrier.now)
+        return more
 
-    def _fire_in_order(self, lane: Lane, queue: list[tuple[Instant, UUID]], until: Instant) -> None:
+    def _fire_in_order(self, lanes: Mapping[int, Lane], queue: list[tuple[Instant, UUID, int]], until: Instant) -> None:
         heapq.heapify(queue)
         while queue:
-            due, pilot_id = heapq.heappop(queue)
+            due, pilot_id, partition = heapq.heappop(queue)
+            lane = lanes[partition]
             pilot = lane.pilots[pilot_id]
-            if pilot.book.next_due() != due:
-                due = pilot.book.next_due() or until + 1  # facts taken in meanwhile have set it anew
-            if due > until:
-                continue
-            self._judging.keep(lane, pilot_id, judge.fire(pilot.book, pilot.view, due), ())
+            if pilot.book.next_due() == due:
+                self._judging.keep(lane, pilot_id, judge.fire(pilot.book, pilot.view, due), ())
+            # Facts that were taken in meanwhile may have set it anew, and what has fired has set the next.
             following = pilot.book.next_due()
             if following is not None and following <= until:
-                heapq.heappush(queue, (following, pilot_id))
+                heapq.heappush(queue, (following, pilot_id, partition))
 
     async def _on_their_way(self, tx: Tx, pilot_ids: Collection[UUID], barrier: Barrier) -> set[UUID]:
         """Pilots with a report that was answered and not yet read, or with facts that were set aside."""

@@ -86,7 +86,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         group: str = CONSUMER,
         unsigned: bool = False,
         batch: int = 10_000,
-        poll_seconds: float = 0.03,
+        poll_seconds: float | None = None,
     ) -> None:
         self.topic = topic
         self.rounds = 0
@@ -100,7 +100,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         self._measures = measures
         self._group = group
         self._batch = batch
-        self._poll_ms = int(poll_seconds * 1000)
+        self._poll_ms = int((poll_seconds or (0.03 if clock.is_sandbox else 0.1)) * 1000)
         self._judging = Judging(db, calendar, unsigned=unsigned)
         self._clocks = Clocks(
             db, kafka, self._judging, topic=topic, facts_topic=facts_topic, facts_consumer=facts_consumer
@@ -332,16 +332,18 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
     # --- clocks --------------------------------------------------------------------------------------------------------------------
 
     async def _run_clocks(self) -> None:
+        """Fire what is due on the lanes that have passed their barrier; lanes with one barrier go together."""
         await self._sample()
-        for number, barrier in list(self._barriers.items()):
-            lane = self._lanes.get(number)
-            if lane is None or lane.busy or not self._clocks.records_reached(barrier, lane):
-                continue
-            if not await self._clocks.facts_reached(barrier, self._cluster):
-                return
-            await self._judging.take_changes(self._lanes, barrier.now)
-            await self._flush(barrier.now, drained=False)
-            await self._pass_barrier(lane, barrier)
+        for barrier in {id(one): one for one in self._barriers.values()}.values():
+            lanes = {
+                number: lane
+                for number, lane in self._lanes.items()
+                if self._barriers.get(number) is barrier and self._clocks.records_reached(barrier, lane)
+            }
+            if lanes and await self._clocks.facts_reached(barrier, self._cluster):
+                await self._judging.take_changes(self._lanes, barrier.now)
+                await self._flush(barrier.now, drained=False)
+                await self._pass_barrier(lanes, barrier)
 
     async def _sample(self) -> None:
         """A barrier for each lane that has none and whose clocks stand behind the domain's time."""
@@ -358,17 +360,24 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             barrier = await self._clocks.sample(now)
             self._barriers |= dict.fromkeys(behind, barrier)
 
-    async def _pass_barrier(self, lane: Lane, barrier: Barrier) -> None:
-        await self._drain(barrier.now, set(lane.waiting), final=barrier.sampled - _SETTLED)
-        await self._judging.expire(lane, self.topic, barrier.sampled - _EXPIRES)
-        await self._flush(barrier.now, drained=False)
+    async def _pass_barrier(self, lanes: dict[int, Lane], barrier: Barrier) -> None:
+        waiting = {number: lane for number, lane in lanes.items() if lane.waiting}
+        if waiting:
+            pilot_ids = set().union(*(lane.waiting for lane in waiting.values()))
+            await self._drain(barrier.now, pilot_ids, final=barrier.sampled - _SETTLED)
+            for lane in waiting.values():
+                await self._judging.expire(lane, self.topic, barrier.sampled - _EXPIRES)
+            await self._flush(barrier.now, drained=False)
         held: set[UUID] = set()
         more = True
-        while more and lane.partition in self._lanes:
-            more = await self._clocks.fire(lane, barrier, held)
+        while more:
+            if any(self._lanes.get(number) is not lane for number, lane in lanes.items()):
+                return  # a rebalance took one away; the others come again
+            more = await self._clocks.fire(lanes, barrier, held)
             await self._flush(barrier.now, drained=False)
-        self._barriers.pop(lane.partition, None)
-        self._measures.swept(lane.partition, barrier.now)
+        for number in lanes:
+            self._barriers.pop(number, None)
+            self._measures.swept(number, barrier.now)
 
     async def _tell_kafka(self, consumer: AIOKafkaConsumer) -> None:
         """Write our positions to Kafka, for tools that show and scale by them. Reading on never rests on these."""

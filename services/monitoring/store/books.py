@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -119,16 +119,23 @@ async def forget_points(tx: Tx, pilot_ids: Collection[UUID]) -> None:
     await tx.execute("delete from window_point where pilot_id = any(%s)", (list(pilot_ids),))
 
 
-async def due(
-    tx: Tx, partition: int, until: datetime, limit: int, without: Collection[UUID]
-) -> list[tuple[UUID, datetime]]:
-    """Pilots of ``partition``, but for some, whose clocks fall due by ``until``, earliest first."""
+@dataclass(frozen=True)
+class Due:
+    """A pilot whose earliest clock falls due ``at``."""
+
+    pilot_id: UUID
+    partition: int
+    at: datetime
+
+
+async def due(tx: Tx, partitions: Collection[int], until: datetime, limit: int, without: Collection[UUID]) -> list[Due]:
+    """Pilots of ``partitions``, but for some, whose clocks fall due by ``until``, earliest first."""
     cursor = await tx.execute(
-        "select pilot_id, next_due from book where partition = %s and next_due <= %s and pilot_id <> all(%s) "
+        "select pilot_id, partition, next_due from book where partition = any(%s) and next_due <= %s and pilot_id <> all(%s) "
         "order by next_due, pilot_id limit %s",
-        (partition, until, list(without), limit),
+        (list(partitions), until, list(without), limit),
     )
-    return [(row["pilot_id"], row["next_due"]) for row in await cursor.fetchall()]
+    return [Due(row["pilot_id"], row["partition"], row["next_due"]) for row in await cursor.fetchall()]
 
 
 async def unrolled(tx: Tx, partitions: Collection[int]) -> list[tuple[int, UUID]]:
@@ -139,16 +146,23 @@ async def unrolled(tx: Tx, partitions: Collection[int]) -> list[tuple[int, UUID]
     return [(row["partition"], row["pilot_id"]) for row in await cursor.fetchall()]
 
 
-async def earliest(tx: Tx, pilot_ids: Collection[UUID]) -> datetime | None:
-    """The earliest clock of these pilots."""
-    cursor = await tx.execute("select min(next_due) as due from book where pilot_id = any(%s)", (list(pilot_ids),))
-    row = await cursor.fetchone()
-    return row["due"] if row else None
+async def earliest(tx: Tx, pilot_ids: Collection[UUID]) -> dict[int, datetime]:
+    """The earliest clock of these pilots, by partition."""
+    cursor = await tx.execute(
+        "select partition, min(next_due) as due from book where pilot_id = any(%s) group by partition",
+        (list(pilot_ids),),
+    )
+    return {row["partition"]: row["due"] for row in await cursor.fetchall() if row["due"] is not None}
 
 
 async def next_due(tx: Tx) -> datetime | None:
     """The earliest clock of all books."""
-    row = await (await tx.execute("select min(next_due) as due from book")).fetchone()
+    # Asked of each partition, the index answers at once; asked of the whole table, all of it is read.
+    cursor = await tx.execute(
+        "select min(first.due) as due from engine_position p, "
+        "lateral (select min(next_due) as due from book where partition = p.partition) first"
+    )
+    row = await cursor.fetchone()
     return row["due"] if row else None
 
 

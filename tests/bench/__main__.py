@@ -1,0 +1,6 @@
+"""``make bench``: everything that is measured, one after the other."""
+
+from tests.bench import metrics_path
+
+if __name__ == "__main__":
+    metrics_path.main()
