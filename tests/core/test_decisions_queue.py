@@ -120,7 +120,12 @@ def codes(office: Office, group: queue.Group) -> list[str]:
     case = office.book.case
     assert case is not None
     waits = queue.awaiting(case, office.book.proposals.values())
-    return [r.code for r in queue.reasons(office.book.pilot, group, case, office.book.open_items, waits)]
+    return [
+        r.code
+        for r in queue.reasons(
+            office.book.pilot.risk, office.book.pilot.risk_band, group, case, office.book.open_items, waits
+        )
+    ]
 
 
 def test_each_place_says_why_strongest_reason_first() -> None:

@@ -1,4 +1,4 @@
-"""What monitoring's facts do: findings become items, clear them, or bring them back; interim measures stand before an officer."""
+"""What monitoring's facts do: findings become items, clear them, or bring them back; risk is noted."""
 
 from __future__ import annotations
 

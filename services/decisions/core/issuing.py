@@ -167,7 +167,7 @@ def _follow_up(change: Change, proposal: Proposal, decision: DecisionIssued, ite
             change.open_item(
                 ItemKind.SUSPENSION, SUSPENSION, subject_id=decision.decision_id, authority=proposal.authority
             )
-        case "object" if change.book.open_item(ItemKind.PERMIT, subject=OBJECTION) is None:
+        case "object":
             change.open_item(
                 ItemKind.PERMIT,
                 OBJECTION,

@@ -107,10 +107,10 @@ def sign(
 ) -> Issue:
     """The second signature: the proposal, and all that was put forward together with it, comes into force."""
     proposal = _known(book, proposal_id)
+    signing.check_second(proposal, book.pilot.rules, actor)
     bundle = (proposal, *(_known(book, other) for other in proposal.together))
     for one in bundle:
-        second = book.pilot.rules.needs_second_signer(one.content.kind)
-        if second or one is proposal:
+        if book.pilot.rules.needs_second_signer(one.content.kind):
             signing.check_second(one, book.pilot.rules, actor)
         table.check(book, _open_case(book), one.content, one.authority, now, complete=True)
         evidence.check_unchanged(one.content.evidence, facts)

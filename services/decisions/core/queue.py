@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from services.decisions.core.model import Book, Case, Item, Pilot, Proposal, ProposalState
+from services.decisions.core.model import Book, Case, Item, Proposal, ProposalState
 from shared.contracts.pilot import Severity
 
 Lane = Literal["active", "awaiting", "snoozed"]
@@ -107,7 +107,12 @@ def group(lane: Lane, due: datetime | None, now: datetime, soon: datetime) -> Gr
 
 
 def reasons(
-    pilot: Pilot, entry_group: Group, case: Case, items: Iterable[Item], waits: Iterable[Awaiting]
+    risk: float | None,
+    risk_band: str | None,
+    entry_group: Group,
+    case: Case,
+    items: Iterable[Item],
+    waits: Iterable[Awaiting],
 ) -> list[Reason]:
     """Why the case stands where it stands, strongest first."""
     own = tuple(items)
@@ -124,8 +129,8 @@ def reasons(
         if item.due is not None and item.due.provisional:
             found.append(Reason("rank_provisional", {"calendar": item.due.calendar_version}))
     found.extend(Reason(_AWAITING[what], {}) for what in waits)
-    if pilot.risk is not None:
-        found.append(Reason("rank_risk", {"band": pilot.risk_band, "score": f"{pilot.risk:.2f}"}))
+    if risk is not None:
+        found.append(Reason("rank_risk", {"band": risk_band, "score": f"{risk:.2f}"}))
     else:
         found.append(Reason("rank_risk_unknown", {}))
     severity = gravest(own)

@@ -25,17 +25,18 @@ def filed(book: Book, event: ReplyFiled, calendar: Calendar) -> Step:
 
 
 def in_time(book: Book, event: ReplyFiled) -> bool:
-    """Whether a reply was made before its due instant, however late it arrived."""
+    """Whether a reply was made in its window, however late it arrived."""
     proposal = book.proposals.get(event.answers)
     if proposal is not None and proposal.asked is not None:
-        return event.at < proposal.asked.reply_by.instant
+        return proposal.asked.at <= event.at < proposal.asked.reply_by.instant
     supplement = book.case.supplement if book.case is not None else None
     return supplement is not None and supplement.request_id == event.answers and event.at < supplement.due.instant
 
 
 def _to_proposal(change: Change, proposal: Proposal, event: ReplyFiled) -> None:
-    if proposal.asked is None or event.at >= proposal.asked.reply_by.instant or proposal.reply_id is not None:
-        return
+    asked = proposal.asked
+    if asked is None or not asked.at <= event.at < asked.reply_by.instant or proposal.reply_id is not None:
+        return  # too late, or to what the proposal said before it was changed and put to the enterprise again
     heard = replace(proposal, reply_id=event.reply_id, reply_over=True)
     match proposal.state:
         case ProposalState.AWAITING_REPLY:

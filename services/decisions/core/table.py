@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from services.decisions.core.findings import FINDING_KINDS
 from services.decisions.core.model import (
     CONFIRMED,
     FINAL,
+    OBJECTION,
     Book,
     Case,
     Content,
@@ -121,7 +123,7 @@ def filled(book: Book, content: Content) -> Content:
     items = [book.items[i] for i in content.items if i in book.items]
     gate = _only(items, {"permit", "object", "refuse"}, content.kind, lambda item: item.subject)
     measure = _only(items, {"confirm_measure", "lift_measure"}, content.kind, lambda item: item.subject_id)
-    lifts = _only(items, {"lift_suspension"}, content.kind, lambda item: item.subject_id)
+    lifts = _only(items, {"lift_suspension", "permit"}, content.kind, _lifted)
     for name, given, found in (
         ("gate", content.gate, gate),
         ("measure_id", content.measure_id, measure),
@@ -130,6 +132,11 @@ def filled(book: Book, content: Content) -> Content:
         if given is not None and given != found:
             raise Refused("follows_from_item", f"/{name}", status=422, field=name)
     return replace(content, gate=gate, measure_id=measure, lifts=lifts)
+
+
+def _lifted(item: Item) -> UUID | None:
+    """The decision whose effect goes: a suspension, an objection. A gate's permit lifts nothing; another's objection stands beside ours."""
+    return item.subject_id if item.kind is ItemKind.SUSPENSION or item.subject == OBJECTION else None
 
 
 def _only(items: list[Item], kinds: set[str], kind: str, read: Any) -> Any:

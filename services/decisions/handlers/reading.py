@@ -11,14 +11,14 @@ from uuid import UUID
 from services.decisions.core import queue
 from services.decisions.core.chain import Walk
 from services.decisions.core.clocks import soon
-from services.decisions.core.model import Case, Item, Pilot, Proposal
+from services.decisions.core.model import Case, Item, Proposal
 from services.decisions.handlers import showing
 from services.decisions.handlers.cursors import cursor_of, instant_and_id, place_of, places_cursor
 from services.decisions.handlers.desk import Desk, pilot_of_case, pilot_of_decision, see_pilot
 from services.decisions.handlers.words import ranked
 from services.decisions.store import cases, decisions
 from services.decisions.store import queue as stored
-from services.decisions.store.queue import Filter, Place
+from services.decisions.store.queue import Filter, PilotLine, Place
 from shared.contracts.http import decisions as http
 from shared.platform.access import Grant
 from shared.platform.db import Tx
@@ -32,7 +32,7 @@ async def show_queue(
     places = await stored.page(tx, wanted, threshold, limit + 1, place_of(cursor))
     more, places = len(places) > limit, places[:limit]
     ids = [place.pilot_id for place in places]
-    pilots = await desk.books.pilots(tx, ids)
+    pilots = await stored.lines(tx, ids)
     open_cases = await cases.cases_of(tx, ids)
     items: dict[UUID, list[Item]] = defaultdict(list)
     for item in await cases.items_of(tx, ids):
@@ -61,7 +61,7 @@ async def show_queue(
 def _row(
     authority: str | None,
     place: Place,
-    pilot: Pilot,
+    pilot: PilotLine,
     case: Case,
     items: Sequence[Item],
     proposals: Sequence[Proposal],
@@ -78,7 +78,7 @@ def _row(
         pilot_id=pilot.pilot_id,
         pilot_code=pilot.code,
         title=pilot.title,
-        organisation=pilot.organisation.name,
+        organisation=pilot.organisation,
         sector=pilot.sector,
         tier=pilot.tier,
         pilot_state=pilot.state,
@@ -94,7 +94,7 @@ def _row(
         severity=queue.gravest(own),
         items=tuple(showing.item(item, case.claims, now) for item in items),
         group=group,
-        reasons=tuple(ranked(reason) for reason in queue.reasons(pilot, group, case, own, waits)),
+        reasons=tuple(ranked(reason) for reason in queue.reasons(pilot.risk, pilot.risk_band, group, case, own, waits)),
     )
 
 

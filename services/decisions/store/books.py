@@ -130,11 +130,6 @@ class Books:
             found = await _all(tx, CASE, "where pilot_id = %s and closed_at is null", (pilot_id,))
         return found[0] if found else None
 
-    async def pilots(self, tx: Tx, pilot_ids: Collection[UUID]) -> dict[UUID, Pilot]:
-        """Some pilots, not locked."""
-        rows = await (await tx.execute(_PILOT_SELECT + " where pilot_id = any(%s)", (list(pilot_ids),))).fetchall()
-        return {row["pilot_id"]: PILOT.read(row, rules=await self.frozen(tx, row["rules_id"])) for row in rows}
-
     async def frozen(self, tx: Tx, rules_id: str) -> FrozenRules:
         """The rule rows of an id."""
         if rules_id not in self._rules:

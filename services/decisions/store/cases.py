@@ -11,8 +11,6 @@ from services.decisions.core.model import Case, Item, Proposal
 from services.decisions.store.books import CASE, ITEM, PROPOSAL
 from shared.platform.db import Tx
 
-UNSHOWN = ("UsageRolled",)
-"""Facts that are many and say nothing by themselves: they may be bound, and are not listed."""
 MOST_FACTS = 1000
 
 
@@ -22,11 +20,6 @@ async def pilot_of_case(tx: Tx, case_id: UUID) -> UUID | None:
 
 async def pilot_of_proposal(tx: Tx, proposal_id: UUID) -> UUID | None:
     return await _id(tx, "select pilot_id as id from proposal where proposal_id = %s", (proposal_id,))
-
-
-async def case_of_proposal(tx: Tx, pilot_id: UUID, proposal_id: UUID) -> UUID | None:
-    sql = "select case_id as id from proposal where pilot_id = %s and proposal_id = %s"
-    return await _id(tx, sql, (pilot_id, proposal_id))
 
 
 async def pilot_of_decision(tx: Tx, decision_id: UUID) -> UUID | None:
@@ -84,15 +77,18 @@ async def facts(tx: Tx, pilot_id: UUID, ids: Collection[UUID]) -> dict[UUID, Fac
 
 
 async def listed_facts(tx: Tx, pilot_id: UUID) -> list[tuple[Fact, bytes | None]]:
-    """The pilot's latest facts in their order, with their data where it was kept."""
+    """The pilot's latest facts in their order, with their data where it was kept.
+
+    Usage is not listed: it comes with every report and says nothing by itself. It may be bound like any other fact.
+    """
     cursor = await tx.execute(
         """
         select * from (
             select event_id, pilot_id, kind, at, sha256, about, data from fact
-            where pilot_id = %s and kind <> all(%s) order by at desc, event_id desc limit %s
+            where pilot_id = %s and kind <> 'UsageRolled' order by at desc, event_id desc limit %s
         ) latest order by at, event_id
         """,
-        (pilot_id, list(UNSHOWN), MOST_FACTS),
+        (pilot_id, MOST_FACTS),
     )
     return [(Fact(**{k: v for k, v in row.items() if k != "data"}), row["data"]) for row in await cursor.fetchall()]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from services.decisions.core.queue import Lane
+from shared.contracts.pilot import PilotState
 from shared.platform.db import Tx
 
 MOST_COUNTED = 10_000
@@ -61,6 +62,31 @@ class Place:
     lane: Lane
     due: datetime | None
     risk: float
+
+
+@dataclass(frozen=True)
+class PilotLine:
+    """What a row of the queue shows of a pilot: no more is read than that."""
+
+    pilot_id: UUID
+    code: str
+    title: str
+    organisation: str
+    sector: str
+    tier: int
+    state: PilotState
+    lead_authority: str
+    risk: float | None
+    risk_band: str | None
+
+
+async def lines(tx: Tx, pilot_ids: Collection[UUID]) -> dict[UUID, PilotLine]:
+    cursor = await tx.execute(
+        "select pilot_id, code, title, organisation ->> 'name' as organisation, sector, tier, state, lead_authority, risk, risk_band "
+        "from pilot where pilot_id = any(%s)",
+        (list(pilot_ids),),
+    )
+    return {row["pilot_id"]: PilotLine(**{**row, "state": PilotState(row["state"])}) for row in await cursor.fetchall()}
 
 
 async def page(tx: Tx, wanted: Filter, soon: datetime, limit: int, after: Place | None) -> list[Place]:

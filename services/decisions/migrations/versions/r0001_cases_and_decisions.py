@@ -201,7 +201,7 @@ create table fact (
     data bytea,
     primary key (pilot_id, event_id)
 );
-create index fact_in_time on fact (pilot_id, at, event_id);
+create index fact_listed on fact (pilot_id, at desc, event_id desc) where kind <> 'UsageRolled';
 
 create table queue_entry (
     pilot_id uuid not null,
