@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from deploy.cli.eventlog import Logged
 from services.monitoring.core import facts as known
 from services.monitoring.core import judge
-from services.monitoring.core.book import Book, Identity, Judgement, Report, Sample, Span
+from services.monitoring.core.book import Book, Identity, Judgement, Report, Span, report_of
 from services.monitoring.core.instants import Day, Instant, instant_of, moment
 from services.monitoring.core.meters import Point
 from services.monitoring.core.view import View, view_of
@@ -29,7 +29,6 @@ from shared.contracts.events.monitoring import (
     FindingOpened,
     InterimMeasureTaken,
 )
-from shared.contracts.numbers import scaled
 from shared.contracts.topics import APPLICATIONS, METRICS, MONITORING
 from shared.reference.calendar import Calendar
 
@@ -169,5 +168,4 @@ def _report(record: Logged) -> Report | None:
         sent = MetricsReported.model_validate_json(record.data)
     except ValidationError:
         return None
-    samples = tuple(Sample(one.metric, instant_of(one.at), scaled(one.value), one.reset) for one in sent.samples)
-    return Report(sent.source, sent.sequence, sent.part, sent.parts, sent.corrects, samples, record.sha256)
+    return report_of(sent, record.sha256)

@@ -12,6 +12,7 @@ from deploy.cli.eventlog import EventLog, Logged
 from deploy.cli.recompute import Told, recompute
 from services.decisions.core.chain import GENESIS, hash_of
 from services.decisions.core.evidence import evidence_hash
+from services.monitoring.core.people import BY_PEOPLE
 from shared.contracts.base import Contract
 from shared.contracts.events.applications import (
     DecisionApplied,
@@ -24,13 +25,11 @@ from shared.contracts.events.applications import (
     PilotWindingDown,
 )
 from shared.contracts.events.decisions import DecisionIssued, MadeUpon
-from shared.contracts.events.monitoring import FindingOpened, ReferralReceived, RuleCode, TipReceived
+from shared.contracts.events.monitoring import FindingOpened, ReferralReceived, TipReceived
 from shared.contracts.pilot import Cause, PilotState
 from shared.contracts.topics import APPLICATIONS, DECISIONS, TOPICS
 from shared.reference.calendar import Calendar
 
-BY_PEOPLE = frozenset({RuleCode.INCIDENT, RuleCode.TIP, RuleCode.REFERRAL})
-"""Rules whose findings are what somebody said: there is nothing to compute, only the words to compare."""
 _MOVES = (PilotStarted, PilotStateChanged, PilotAmended, PilotWindingDown, PilotEnded, DecisionApplied)
 
 
