@@ -112,7 +112,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         self._sampled_at = 0.0
         self._flushed_at = 0.0
         self._rolled_at = 0.0
-        self._told_kafka_at = 0.0
+        self._told_at = 0.0
         self._tick = time.monotonic()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -277,7 +277,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._flush(now, drained=drained)
             await self._drain(now, changed)
             await self._run_clocks()
-            await self._tell_kafka(consumer)
+            await self._tell(consumer)
 
     async def _take(self, lane: Lane, batch: list[Any], now: datetime) -> None:
         """Judge a batch in portions: between two of them the loop turns, for heartbeats and for those who are served beside us."""
@@ -379,13 +379,17 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             self._barriers.pop(number, None)
             self._measures.swept(number, barrier.now)
 
-    async def _tell_kafka(self, consumer: AIOKafkaConsumer) -> None:
-        """Write our positions to Kafka, for tools that show and scale by them. Reading on never rests on these."""
+    async def _tell(self, consumer: AIOKafkaConsumer) -> None:
+        """Once a second, say where we stand: to Prometheus, and to Kafka for tools that show and scale by it. Reading on rests on neither."""
         wall = time.monotonic()
-        offsets: dict[Any, int] = {
-            TopicPartition(self.topic, number): lane.offset for number, lane in self._lanes.items() if lane.offset
-        }
-        if offsets and wall - self._told_kafka_at >= 1.0:
-            self._told_kafka_at = wall
+        if wall - self._told_at < 1.0:
+            return
+        self._told_at = wall
+        places = {TopicPartition(self.topic, number): lane.offset for number, lane in self._lanes.items()}
+        ends = {place.partition: consumer.highwater(place) or offset for place, offset in places.items()}
+        lags = {place.partition: max(0, ends[place.partition] - offset) for place, offset in places.items()}
+        self._measures.lag(self._group, self.topic, lags)
+        read: dict[Any, int] = {place: offset for place, offset in places.items() if offset}
+        if read:
             with contextlib.suppress(KafkaError, ValueError):
-                await consumer.commit(offsets)
+                await consumer.commit(read)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from prometheus_client import Counter, Histogram
@@ -21,6 +21,8 @@ class Measures:
 
     def __init__(self, metrics: Metrics, db: Database) -> None:
         self._db = db
+        self._metrics = metrics
+        self._caught_up_at: dict[int, float] = {}
         self._samples = Counter(
             "haukiem_metric_samples", "Samples judged, by outcome", ["outcome"], registry=metrics.registry
         )
@@ -35,7 +37,22 @@ class Measures:
     def flushed(self, pendings: Collection[Pending], seconds: float) -> None:
         self._samples.labels("accepted").inc(sum(pending.accepted for pending in pendings))
         self._samples.labels("rejected").inc(sum(pending.rejected for pending in pendings))
+        self._samples.labels("duplicate").inc(sum(pending.duplicates for pending in pendings))
         self._flush.observe(seconds)
+
+    def lag(self, consumer: str, topic: str, lags: Mapping[int, int]) -> None:
+        """How many records are not durably read, by partition; and for how long it has been so."""
+        now = time.monotonic()
+        for partition in self._caught_up_at.keys() - lags.keys():
+            del self._caught_up_at[partition]
+            self._metrics.lag_records.remove(consumer, topic, str(partition))
+            self._metrics.lag_seconds.remove(consumer, topic, str(partition))
+        for partition, records in lags.items():
+            since = self._caught_up_at.setdefault(partition, now)
+            if not records:
+                since = self._caught_up_at[partition] = now
+            self._metrics.lag_records.labels(consumer, topic, str(partition)).set(records)
+            self._metrics.lag_seconds.labels(consumer, topic, str(partition)).set(now - since)
 
     def swept(self, partition: int, until: datetime) -> None:
         self._swept.labels(str(partition)).set(until.timestamp())

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from services.monitoring.core import judge
-from services.monitoring.core.book import Book, Identity, Report, Sample
+from services.monitoring.core.book import Book, Identity, Report, samples_of
 from services.monitoring.core.instants import instant_of
 from services.monitoring.core.view import view_of
 from services.monitoring.handlers.desk import Desk
@@ -17,9 +16,7 @@ from services.monitoring.store.intake import Stored
 from shared.contracts.base import content_hash
 from shared.contracts.errors import NotFound, Refused
 from shared.contracts.events.metrics import MAX_SAMPLES, MetricsReported
-from shared.contracts.events.metrics import Sample as SampleSent
 from shared.contracts.http.monitoring import ReportSent, ReportTaken, SourceSecret
-from shared.contracts.numbers import scaled
 from shared.platform import context
 from shared.platform.cloudevents import key_of
 from shared.platform.db import Tx
@@ -59,8 +56,8 @@ async def take(desk: Desk, tx: Tx, pilot_id: UUID, sent: ReportSent, now: dateti
 
 async def issue_secret(tx: Tx, pilot_id: UUID, source: str, now: datetime) -> SourceSecret:
     """Give a declared source a new secret; records signed with the one before no longer count."""
-    facts = await pilots.facts_locked(tx, pilot_id)
-    if facts is None or source not in facts.envelopes[-1].envelope.sources:
+    # The source before the pilot, as in taking a report: two that meet wait for each other in one order.
+    if source not in (await pilots.facts(tx, pilot_id)).envelopes[-1].envelope.sources:
         raise NotFound("source")
     secret = secrets.token_bytes(32)
     await intake.issue_secret(tx, pilot_id, source, secret, secrets.token_bytes(32), now)
@@ -98,8 +95,4 @@ async def _corrected(tx: Tx, pilot_id: UUID, sent: ReportSent) -> dict[Identity,
 
 
 def _report(sent: ReportSent, sequence: int) -> Report:
-    return Report(sent.source, sequence, 1, 1, sent.corrects, _samples(sent.samples), content_hash(b""))
-
-
-def _samples(sent: Sequence[SampleSent]) -> tuple[Sample, ...]:
-    return tuple(Sample(one.metric, instant_of(one.at), scaled(one.value), one.reset) for one in sent)
+    return Report(sent.source, sequence, 1, 1, sent.corrects, samples_of(sent.samples), content_hash(b""))

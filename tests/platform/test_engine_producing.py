@@ -1,0 +1,92 @@
+"""A report that was stored reaches Kafka and counts, whatever became of the process that took it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from uuid import UUID
+
+import pytest
+
+from services.monitoring.engine.producing import Producing
+from services.monitoring.handlers import reports
+from shared.contracts.errors import Transient
+from shared.contracts.http.monitoring import ReportSent, ReportTaken
+from shared.contracts.numbers import SCALE
+from shared.platform.kafka import Kafka
+from tests.monitoring_samples import AUDIENCE, at
+from tests.platform.conftest import eventually
+from tests.platform.engine_stand import Stand, stand
+
+NOW = at("2026-07-20 09:00")
+
+
+@pytest.fixture
+async def site(fresh_database: str, kafka: Kafka, make_topic: Callable[..., Awaitable[str]]) -> AsyncIterator[Stand]:
+    async with stand(fresh_database, kafka, make_topic) as found:
+        yield found
+
+
+@pytest.fixture
+async def producing(site: Stand) -> AsyncIterator[Producing]:
+    producing = Producing(site.db, site.kafka, site.topic)
+    yield producing
+    await producing.close()
+
+
+async def taken(site: Stand, pilot: UUID, samples: int = 1) -> ReportTaken:
+    one = {"metric": "audience_live", "at": at("2026-07-20 08:00"), "value": "1"}
+    sent = ReportSent.model_validate({"samples": [one] * samples})
+    async with site.db.tx() as tx:
+        return await reports.take(site.desk, tx, pilot, sent, NOW)
+
+
+async def test_a_report_of_many_parts_counts_whole_and_its_request_is_done(site: Stand, producing: Producing) -> None:
+    pilot = await site.pilot(AUDIENCE)
+    async with site.running(site.engine(unsigned=False)) as engine:
+        report = await taken(site, pilot, 2_500)
+        assert (await engine.progress()).lag > 0
+        await producing.produce(pilot, report.source, report.sequence)
+        await eventually(lambda: site.quiet(engine))
+    assert await site.total(pilot, "audience_live") == 2_500 * SCALE
+    assert await site.count("report") == 3
+    assert await site.count("intake where consumed_at is null") == 0
+
+
+async def test_what_a_process_left_behind_is_sent_by_another(site: Stand, producing: Producing) -> None:
+    pilot = await site.pilot(AUDIENCE)
+    await taken(site, pilot)
+    async with site.db.tx() as tx:
+        await tx.execute("update intake set stored_at = clock_timestamp() - interval '6 seconds'")
+    stop = asyncio.Event()
+    working = asyncio.create_task(producing.run(stop))
+    try:
+        async with site.running() as engine:
+            await eventually(lambda: site.quiet(engine), within=30)
+    finally:
+        stop.set()
+        await working
+    assert await site.total(pilot, "audience_live") == SCALE
+
+
+async def test_sending_again_counts_once(site: Stand, producing: Producing) -> None:
+    pilot = await site.pilot(AUDIENCE)
+    report = await taken(site, pilot)
+    for _ in range(3):
+        await producing.produce(pilot, report.source, report.sequence)
+        async with site.db.tx() as tx:
+            await producing.again(tx)
+    async with site.running() as engine:
+        await eventually(lambda: site.quiet(engine))
+    assert await site.total(pilot, "audience_live") == SCALE
+    assert await site.count("report") == 1
+
+
+async def test_while_kafka_is_away_the_caller_is_told_and_the_report_stays(site: Stand) -> None:
+    pilot = await site.pilot(AUDIENCE)
+    report = await taken(site, pilot)
+    away = Producing(site.db, Kafka("127.0.0.1:1", client_id="away"), site.topic)
+    with pytest.raises(Transient):
+        await away.produce(pilot, report.source, report.sequence)
+    await away.close()
+    assert await site.count("intake where produced_at is null") == 1
