@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.monitoring.engine import reading
+from services.monitoring.core.book import report_of
 from services.monitoring.engine.reading import Arrival, authenticate, read
 from services.monitoring.store.books import decode, encode
 from services.monitoring.store.intake import signature
@@ -90,7 +90,7 @@ def test_both_readers_agree(raw: dict[str, Any]) -> None:
     if sent.part > sent.parts:
         assert [one.code for one in arrival.problems] == ["report_part_beyond"]
         return
-    assert arrival.report == reading.report_of(sent, hashlib.sha256(value).hexdigest())
+    assert arrival.report == report_of(sent, hashlib.sha256(value).hexdigest())
 
 
 @given(st.binary(max_size=200))

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from services.monitoring.core.reports import told
 from services.monitoring.engine.reading import problems_of
 from shared.contracts.errors import Problem, Refused, problem
 from shared.contracts.http.monitoring import CSV, JSON, MAX_REPORT_SAMPLES, NDJSON, ReportSent
@@ -17,8 +18,6 @@ from shared.platform import validation
 
 _COLUMNS = ("metric", "at", "value", "province", "reset")
 _NEEDED = 3
-_TOLD = 100
-"""Errors told of one report; the rest is counted."""
 
 
 def read(media_type: str, body: bytes, source: str | None, corrects: int | None) -> ReportSent:
@@ -50,13 +49,6 @@ def _refused(found: Sequence[Problem]) -> Refused:
     return Refused("report_refused", status=422, problems=found, count=len(found))
 
 
-def _some(found: list[Problem]) -> list[Problem]:
-    """As many errors as anyone reads; the rest counted."""
-    if len(found) <= _TOLD:
-        return found
-    return [*found[:_TOLD], problem("more_problems", "/samples", None, count=len(found) - _TOLD)]
-
-
 def _json(body: bytes) -> Any:
     try:
         return from_json(body, allow_inf_nan=False)
@@ -82,7 +74,7 @@ def _lines(text: str) -> Iterable[Any]:
         except ValueError as error:
             wrong.append(problem("invalid_json", f"/samples/{number}", None, why=validation.printable(str(error))))
     if wrong:
-        raise _refused(_some(wrong))
+        raise _refused(told(wrong, len(wrong)))
 
 
 def _rows(text: str) -> Iterable[dict[str, Any]]:
@@ -108,4 +100,4 @@ def _rows(text: str) -> Iterable[dict[str, Any]]:
     except csv.Error as error:
         raise Refused("csv_unreadable", status=422, why=str(error)) from None
     if wrong:
-        raise _refused(_some(wrong))
+        raise _refused(told(wrong, len(wrong)))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
-from services.monitoring.core.instants import Day, Instant
+from services.monitoring.core.instants import Day, Instant, instant_of
 from services.monitoring.core.meters import Counter, Gauge, Point, Sum
 from shared.contracts.base import Event
 from shared.contracts.errors import Problem
+from shared.contracts.events.metrics import MetricsReported
+from shared.contracts.events.metrics import Sample as SampleSent
 from shared.contracts.events.monitoring import RecordRef
+from shared.contracts.numbers import scaled
 from shared.contracts.pilot import Severity, Window
 
 Identity = tuple[str, int, int]
@@ -51,6 +54,16 @@ class Report:
     @property
     def ref(self) -> RecordRef:
         return RecordRef(source=self.source, sequence=self.sequence, part=self.part, sha256=self.sha256)
+
+
+def samples_of(sent: Iterable[SampleSent]) -> tuple[Sample, ...]:
+    """The core's form of valid samples."""
+    return tuple(Sample(one.metric, instant_of(one.at), scaled(one.value), one.reset) for one in sent)
+
+
+def report_of(sent: MetricsReported, sha256: str) -> Report:
+    """The core's form of a valid record."""
+    return Report(sent.source, sent.sequence, sent.part, sent.parts, sent.corrects, samples_of(sent.samples), sha256)
 
 
 @dataclass(frozen=True, slots=True)

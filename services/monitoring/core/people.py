@@ -24,6 +24,9 @@ from shared.contracts.events.monitoring import (
 from shared.contracts.http.monitoring import ReferralSent
 from shared.contracts.pilot import Severity
 
+BY_PEOPLE = frozenset({RuleCode.INCIDENT, RuleCode.TIP, RuleCode.REFERRAL})
+"""Rules whose findings are what somebody said: nothing is computed, and the engine writes none of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenFinding:

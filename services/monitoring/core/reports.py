@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from services.monitoring.core.book import SEQUENCE_WINDOW, Identity, Report, Sample, Source
@@ -48,10 +48,14 @@ def check(desk: Desk, report: Report, known: Mapping[Identity, str]) -> tuple[Pr
     """Every error of a report whose identity is new, each located; at most :data:`MAX_PROBLEMS`, the rest counted."""
     found = [*_whole(desk, report, known), *_samples(desk, report)]
     found += _falls(desk, report) if not found else []
-    if len(found) <= MAX_PROBLEMS:
-        return tuple(found)
-    more = problem("more_problems", "/samples", None, count=len(found) - MAX_PROBLEMS)
-    return (*found[:MAX_PROBLEMS], more)
+    return told(found, len(found))
+
+
+def told(first: Sequence[Problem], count: int) -> tuple[Problem, ...]:
+    """Of ``count`` errors, of which these are the first, as many as anyone reads; the rest counted."""
+    kept = tuple(first[:MAX_PROBLEMS])
+    left = count - len(kept)
+    return kept if not left else (*kept, problem("more_problems", "/samples", None, count=left))
 
 
 def _whole(desk: Desk, report: Report, known: Mapping[Identity, str]) -> list[Problem]:

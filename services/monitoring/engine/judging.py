@@ -272,7 +272,7 @@ class Judging:
                 continue
             self._consumed(lane, pilot_id, arrival, report)
             if verdict.outcome == "duplicate":
-                pending.duplicates += 1
+                pending.duplicates += len(report.samples)
                 continue
             pending.accepted += len(report.samples)
             newest = max(sample.at for sample in report.samples)

@@ -18,7 +18,7 @@ from shared.contracts.base import Event
 
 @dataclass(slots=True)
 class Pilot:
-    """A pilot at hand. ``book`` is None until its facts were taken in for the first time."""
+    """A pilot at hand: its facts at ``change``, and what the engine remembers of it."""
 
     view: View
     change: int

@@ -18,12 +18,14 @@ from uuid import UUID
 import msgspec
 from pydantic import ValidationError
 
-from services.monitoring.core.book import Report, Sample
+from services.monitoring.core.book import Report, Sample, report_of
 from services.monitoring.core.instants import instant_of
+from services.monitoring.core.reports import MAX_PROBLEMS, told
+from services.monitoring.store.intake import signature
 from shared.contracts.base import EARLIEST, LATEST
 from shared.contracts.errors import Problem, problem
 from shared.contracts.events.metrics import MAX_SAMPLES, MetricsReported
-from shared.contracts.numbers import SCALE, scaled
+from shared.contracts.numbers import SCALE
 from shared.platform import context, validation
 from shared.platform.cloudevents import RawRecord
 
@@ -36,7 +38,6 @@ _FINE = re.compile(rb"\.[0-9]{7}")
 _PLAIN = re.compile(rb"(-?)([0-9]{1,12})(?:\.([0-9]{1,4}))?")
 _CODE = r"^[a-z][a-z0-9_]{0,63}$"
 _SOURCE = r"^[a-z0-9][a-z0-9_-]{0,31}$"
-_MAX_PROBLEMS = 100
 _EARLIEST, _LATEST = instant_of(EARLIEST), instant_of(LATEST)
 
 
@@ -118,12 +119,6 @@ def read(record: RawRecord, pilots: dict[bytes, UUID]) -> Arrival:
     return Arrival(record, pilot_id, report)
 
 
-def report_of(sent: MetricsReported, sha256: str) -> Report:
-    """The core's form of a valid record."""
-    samples = tuple(Sample(one.metric, instant_of(one.at), scaled(one.value), one.reset) for one in sent.samples)
-    return Report(sent.source, sent.sequence, sent.part, sent.parts, sent.corrects, samples, sha256)
-
-
 def authenticate(
     arrival: Arrival, partition: int, secrets: Mapping[str, Sequence[bytes]], *, unsigned: bool
 ) -> tuple[Problem, ...]:
@@ -138,9 +133,8 @@ def authenticate(
     if given is None:
         return () if unsigned else (problem("report_unsigned"),)
     key, value = record.key or b"", record.value or b""
-    signed = b"%s.%s" % (key, value)
     for secret in secrets.get(report.source, ()):
-        if hmac.compare_digest(hmac.digest(secret, signed, "sha256").hex().encode(), given.encode()):
+        if hmac.compare_digest(signature(secret, key, value).encode(), given.encode()):
             return ()
     return (problem("report_signature_wrong", "", None, source=report.source),)
 
@@ -193,10 +187,7 @@ def problems_of(error: ValidationError) -> tuple[Problem, ...]:
     if len(found) > 1:
         # A list all of whose items are wrong is called too short besides: that is no error of who sent it.
         found = [one for one in found if not (one["type"] == "too_short" and one["loc"] == ("samples",))]
-    told = validation.problems(found[:_MAX_PROBLEMS])
-    if len(found) > _MAX_PROBLEMS:
-        told.append(problem("more_problems", "/samples", None, count=len(found) - _MAX_PROBLEMS))
-    return tuple(told)
+    return told(validation.problems(found[:MAX_PROBLEMS]), len(found))
 
 
 def _claimed(value: bytes) -> tuple[str | None, int | None, int | None]:

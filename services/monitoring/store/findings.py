@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from services.monitoring.core.people import OpenFinding
+from services.monitoring.core.people import BY_PEOPLE, OpenFinding
 from shared.contracts.base import Event
 from shared.contracts.events.monitoring import (
     Evidence,
@@ -20,9 +20,6 @@ from shared.contracts.events.monitoring import (
     RuleCode,
 )
 from shared.platform.db import Tx
-
-BY_PEOPLE = (RuleCode.INCIDENT, RuleCode.TIP, RuleCode.REFERRAL)
-"""Rules whose findings handlers write, not the engine."""
 
 
 async def apply(tx: Tx, events: Iterable[Event]) -> None:
@@ -95,28 +92,25 @@ async def listed(
     limit: int = 50,
 ) -> list[dict[str, Any]]:
     """Findings with their pilot's code and title, newest first."""
+    # Only what is asked for stands in the statement, so that the planner finds the index.
+    asked = [
+        ("f.pilot_id = %s", pilot_id),
+        ("p.authorities @> array[%s::text]", authority),
+        ("f.state = %s", state),
+        ("f.rule = %s", rule),
+        ("f.severity = %s", severity),
+    ]
+    conditions = [(condition, (value,)) for condition, value in asked if value is not None]
+    if before is not None:
+        conditions.append(("(f.opened_at, f.finding_id) < (%s, %s)", before))
     cursor = await tx.execute(
-        """
+        f"""
         select f.*, p.code as pilot_code, p.facts ->> 'title' as pilot_title
         from finding f join pilot p using (pilot_id)
-        where (%(pilot)s::uuid is null or f.pilot_id = %(pilot)s)
-          and (%(authority)s::text is null or p.authorities @> array[%(authority)s])
-          and (%(state)s::text is null or f.state = %(state)s)
-          and (%(rule)s::text is null or f.rule = %(rule)s)
-          and (%(severity)s::text is null or f.severity = %(severity)s)
-          and (%(at)s::timestamptz is null or (f.opened_at, f.finding_id) < (%(at)s, %(id)s::uuid))
-        order by f.opened_at desc, f.finding_id desc limit %(limit)s
-        """,
-        {
-            "pilot": pilot_id,
-            "authority": authority,
-            "state": state,
-            "rule": rule,
-            "severity": severity,
-            "at": before[0] if before else None,
-            "id": before[1] if before else None,
-            "limit": limit,
-        },
+        where {" and ".join(condition for condition, _ in conditions) or "true"}
+        order by f.opened_at desc, f.finding_id desc limit %s
+        """,  # noqa: S608 - the conditions are ours, their values are parameters
+        (*(value for _, values in conditions for value in values), limit),
     )
     return await cursor.fetchall()
 

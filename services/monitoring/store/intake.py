@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ class Stored:
 
 def signature(secret: bytes, key: bytes, value: bytes) -> str:
     """``hk-signature``: HMAC-SHA-256 of key bytes, a full stop and value bytes, in hexadecimal."""
-    return hmac.new(secret, b"%s.%s" % (key, value), hashlib.sha256).hexdigest()
+    return hmac.digest(secret, b"%s.%s" % (key, value), "sha256").hex()
 
 
 async def next_sequence(tx: Tx, pilot_id: UUID, source: str, fresh_secret: bytes) -> tuple[int, bytes, bool]:

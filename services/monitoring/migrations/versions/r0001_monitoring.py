@@ -88,6 +88,7 @@ _STATEMENTS = (
         primary key (pilot_id, sha256)
     )
     """,
+    "create index rejected_report_newest on rejected_report (pilot_id, taken_at desc)",
     """
     create table parked_record (
         id bigint generated always as identity,
@@ -120,7 +121,7 @@ _STATEMENTS = (
     )
     """,
     "create unique index finding_open on finding (pilot_id, rule, subject) where state = 'open'",
-    "create index finding_newest on finding (opened_at desc, finding_id)",
+    "create index finding_newest on finding (opened_at desc, finding_id desc)",
     """
     create table source (
         pilot_id uuid not null,
