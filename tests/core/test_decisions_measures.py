@@ -472,6 +472,27 @@ def test_two_reasons_to_wait_are_one_pause_from_the_first_to_the_last() -> None:
     assert clocks.release(item, two, at("2026-07-25 10:00"), rules(), calendar(), why=Pause.REPLY) == item
 
 
+def test_a_late_fact_of_a_time_before_the_question_shortens_no_limit() -> None:
+    item = _item(at("2026-07-20 10:00"), 10)
+    ref = uuid4()
+    held = clocks.hold(item, ref, at("2026-07-27 10:00"))
+    freed = clocks.release(held, ref, at("2026-07-22 10:00"), rules(), calendar(), why=Pause.REPLY)
+    assert freed.due == calendar().due_working_days(
+        at("2026-07-20 10:00"), 10, [PauseSpan(at("2026-07-27 10:00"), at("2026-07-27 10:00"))]
+    )
+
+
+def test_only_the_lead_moves_the_whole_case_and_who_decides_something_in_it_may_ask() -> None:
+    office = Office.of(registered(gates=(gate("permit", due_at=due("2026-07-30 00:00")),)))
+    now = at("2026-07-07 10:00")
+    with refused("not_the_lead_authority"):
+        cases.snooze(office.book, TAM, at("2026-07-08 10:00"), "x", now, calendar())
+    assert cases.ask_supplement(office.book, TAM, uuid4(), "x", now, calendar())[1]
+    office.decide(now, "permit", office.item("permit"), by=TAM, second=Actor("chief", MINISTRY, supervisor=True))
+    with refused("not_the_lead_authority"):
+        cases.ask_supplement(office.book, TAM, uuid4(), "x", now, calendar())
+
+
 def test_a_pause_that_begins_when_all_time_was_used_up_moves_nothing() -> None:
     item = replace(_item(at("2026-07-20 10:00"), 1), overdue=True)
     ref = uuid4()

@@ -37,8 +37,9 @@ def release(book: Book, actor: Actor, now: datetime, calendar: Calendar) -> Step
 
 
 def snooze(book: Book, actor: Actor, until: datetime, reason: str, now: datetime, calendar: Calendar) -> Step:
-    """Out of the queue until then. A snooze hides no clock: it ends before the first one that runs out, and within the rules' days."""
+    """Out of every queue until then, by the lead. A snooze hides no clock: it ends before the first that runs out, and within the rules' days."""
     case = _open(book, actor)
+    signing.check_lead(book.pilot, actor)
     signing.check_claim(case, actor)
     if until <= now:
         raise Refused("snooze_past", "/until", status=422)
@@ -62,8 +63,13 @@ def wake(book: Book, now: datetime, calendar: Calendar) -> Step:
 
 
 def ask_supplement(book: Book, actor: Actor, request_id: UUID, text: str, now: datetime, calendar: Calendar) -> Step:
-    """Ask the enterprise for what is missing, as often in a case as the row allows; the clocks that the rules name stand still."""
+    """Ask the enterprise for what is missing, as often in a case as the row allows; the clocks that the rules name stand still.
+
+    For the lead, and for an authority that has something to decide in the case.
+    """
     case = _open(book, actor)
+    if not any(item.authority == actor.authority for item in book.open_items):
+        signing.check_lead(book.pilot, actor)
     signing.check_claim(case, actor)
     rules = book.pilot.rules
     if book.pilot.ended:

@@ -90,7 +90,10 @@ def hold(item: Item, ref: UUID, asked: datetime) -> Item:
 
 
 def release(item: Item, ref: UUID, answered: datetime, rules: FrozenRules, calendar: Calendar, *, why: Pause) -> Item:
-    """The item without the hold of ``ref``; when it was the last one, the clock runs again and its due instant has moved."""
+    """The item without the hold of ``ref``; when it was the last one, the clock runs again and its due instant has moved.
+
+    What lets it run may be a late fact that tells of a time before the question was asked: a pause is never shorter than nothing.
+    """
     left = tuple(h for h in item.holds if h.ref != ref)
     if left == item.holds:
         return item
@@ -98,7 +101,7 @@ def release(item: Item, ref: UUID, answered: datetime, rules: FrozenRules, calen
     if left:
         # The clock has stood still since the first of them: what is left of the waiting began then.
         return replace(item, holds=(replace(left[0], asked=asked), *left[1:]))
-    span = PauseSpan(asked=asked, answered=answered)
+    span = PauseSpan(asked=asked, answered=max(asked, answered))
     restart = why is Pause.SUPPLEMENT and rules.policy.supplement_clock is SupplementClock.RESTART
     due = _restarted(item, span, calendar) if restart else _moved(item, span, calendar)
     still_overdue = item.overdue and due == item.due

@@ -38,6 +38,12 @@ def check_part(pilot: Pilot, actor: Actor) -> None:
         raise Refused("no_part_in_case", authority=actor.authority)
 
 
+def check_lead(pilot: Pilot, actor: Actor) -> None:
+    """What moves the whole case in everybody's queue is the lead authority's."""
+    if actor.authority != pilot.lead_authority:
+        raise Refused("not_the_lead_authority", authority=pilot.lead_authority)
+
+
 def check_claim(case: Case, actor: Actor) -> None:
     """A case that a colleague has claimed for the authority is the colleague's to propose in; a supervisor may step in."""
     holder = case.claims.get(actor.authority)

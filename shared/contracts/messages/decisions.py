@@ -15,6 +15,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Cơ quan {authority} không có phần việc trong vụ việc này.",
         "The authority {authority} has no part in this case.",
     ),
+    "not_the_lead_authority": (
+        "Chỉ cơ quan chủ trì ({authority}) được làm việc này.",
+        "Only the lead authority ({authority}) may do this.",
+    ),
     "snooze_past": ("Thời điểm tạm gác phải ở tương lai.", "A case is snoozed until a time that lies ahead."),
     "snooze_too_long": ("Chỉ được tạm gác đến {until}.", "A case may be snoozed until {until} at most."),
     "snooze_hides_clock": (
