@@ -100,7 +100,9 @@ async def listed(
         ("f.rule = %s", rule),
         ("f.severity = %s", severity),
     ]
-    conditions = [(condition, (value,)) for condition, value in asked if value is not None]
+    conditions: list[tuple[str, tuple[object, ...]]] = [
+        (condition, (value,)) for condition, value in asked if value is not None
+    ]
     if before is not None:
         conditions.append(("(f.opened_at, f.finding_id) < (%s, %s)", before))
     cursor = await tx.execute(
