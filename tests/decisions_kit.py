@@ -9,6 +9,8 @@ from functools import cache
 from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4, uuid5
 
+import pytest
+
 from services.decisions.core import (
     cases,
     evidence,
@@ -25,8 +27,10 @@ from services.decisions.core.chain import Chain
 from services.decisions.core.change import Step
 from services.decisions.core.clocks import Deadline, DeadlineKind, deadlines
 from services.decisions.core.evidence import Fact
-from services.decisions.core.model import Actor, Book, Content, Item, Proposal
+from services.decisions.core.life import Content, Proposal
+from services.decisions.core.model import Actor, Book, Item
 from shared.contracts.base import Due, Event, content_hash
+from shared.contracts.errors import Refused
 from shared.contracts.events import applications as a
 from shared.contracts.events import monitoring as m
 from shared.contracts.events.decisions import ItemKind, VerdictOnFinding
@@ -506,4 +510,12 @@ def of_kind(events: Iterable[Event], kind: type[E]) -> list[E]:
     return [event for event in events if isinstance(event, kind)]
 
 
+def refused(code: str) -> pytest.RaisesExc[Refused]:
+    """``with refused("case_closed"): ...`` — the block is refused with this code first."""
+    return pytest.RaisesExc(Refused, check=lambda error: error.code == code)
+
+
 HOUR = timedelta(hours=1)
+TUESDAY = at("2026-07-21 10:00")
+"""Two days after the breach of :func:`breached`, before its measure lapses."""
+CROWD = Cap(metric="crowd_peak", window=Window.CONCURRENT, limit=1240, critical=True, reported=True)

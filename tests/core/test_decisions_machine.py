@@ -18,7 +18,8 @@ from services.decisions.core import cases, chain, proposals, queue, remedies, re
 from services.decisions.core.chain import Chain
 from services.decisions.core.clocks import deadlines
 from services.decisions.core.findings import FINDING_KINDS
-from services.decisions.core.model import MOVES, Actor, Book, CaseState, MeasureState, Proposal, ProposalState
+from services.decisions.core.life import MOVES, Proposal, ProposalState
+from services.decisions.core.model import Actor, Book, CaseState, MeasureState
 from shared.contracts.errors import NotFound, Refused
 from shared.contracts.events import decisions as d
 from shared.contracts.events import monitoring as m

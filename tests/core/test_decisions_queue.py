@@ -37,6 +37,7 @@ from tests.decisions_kit import (
     CULTURE,
     LAN,
     MINISTRY,
+    TUESDAY,
     Office,
     at,
     breached,
@@ -50,8 +51,6 @@ from tests.decisions_kit import (
     rules,
     running,
 )
-
-TUESDAY = at("2026-07-21 10:00")
 
 
 def risk(pilot_id: UUID, score: float = 2.5) -> m.RiskAssessed:

@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from services.decisions.core import clocks
+from services.decisions.core.life import MOVES, Proposal, ProposalState
 from services.decisions.core.model import (
-    MOVES,
     Book,
     Case,
     CaseState,
@@ -20,8 +20,6 @@ from services.decisions.core.model import (
     ItemState,
     Measure,
     OrderedRemedy,
-    Proposal,
-    ProposalState,
     Resolution,
 )
 from shared.contracts.base import Due, Event

@@ -7,17 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from services.decisions.core.model import (
-    Book,
-    Case,
-    Hold,
-    Item,
-    MeasureState,
-    OrderedRemedy,
-    Proposal,
-    ProposalState,
-    RemedyState,
-)
+from services.decisions.core.life import Proposal, ProposalState
+from services.decisions.core.model import Book, Case, Hold, Item, MeasureState, OrderedRemedy, RemedyState
 from shared.contracts.base import Due
 from shared.contracts.pilot import Severity
 from shared.contracts.rules import ClockUnit, FrozenRules, Pause, SupplementClock

@@ -11,17 +11,15 @@ from services.decisions.core.chain import GENESIS, Chain, next_number, seal
 from services.decisions.core.change import Change
 from services.decisions.core.clocks import due_by_clock
 from services.decisions.core.evidence import evidence_hash
+from services.decisions.core.life import Content, Proposal, ProposalState
 from services.decisions.core.model import (
     OBJECTION,
     STANDSTILL,
     SUSPENSION,
     Book,
-    Content,
     Issued,
     Item,
     OrderedRemedy,
-    Proposal,
-    ProposalState,
     RemedyState,
 )
 from shared.contracts.base import Due, Event

@@ -13,17 +13,8 @@ from services.decisions.core.chain import Chain, canonical
 from services.decisions.core.change import Change, Step
 from services.decisions.core.clocks import due_by_clock
 from services.decisions.core.evidence import Fact
-from services.decisions.core.model import (
-    EDITABLE,
-    Actor,
-    Asked,
-    Book,
-    Case,
-    CaseState,
-    Content,
-    Proposal,
-    ProposalState,
-)
+from services.decisions.core.life import EDITABLE, Asked, Content, Proposal, ProposalState
+from services.decisions.core.model import Actor, Book, Case, CaseState
 from shared.contracts.base import Event
 from shared.contracts.errors import Refused
 from shared.contracts.events.decisions import ReplyRequested

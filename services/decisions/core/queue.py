@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from services.decisions.core.model import Book, Case, Item, Proposal, ProposalState
+from services.decisions.core.life import Proposal, ProposalState
+from services.decisions.core.model import Book, Case, Item
 from shared.contracts.pilot import Severity
 
 Lane = Literal["active", "awaiting", "snoozed"]

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from services.decisions.core.change import Change, Step
 from services.decisions.core.clocks import case_clock, end_of_window
-from services.decisions.core.model import Book, Proposal, ProposalState
+from services.decisions.core.life import Proposal, ProposalState
+from services.decisions.core.model import Book
 from shared.contracts.events.applications import ReplyFiled
 from shared.contracts.rules import Pause
 from shared.reference.calendar import Calendar

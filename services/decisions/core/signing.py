@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.decisions.core.model import Actor, Case, Pilot, Proposal, ProposalState
+from services.decisions.core.life import Proposal, ProposalState
+from services.decisions.core.model import Actor, Case, Pilot
 from shared.contracts.errors import Refused
 from shared.contracts.rules import FrozenRules, SecondSigner
 

@@ -14,16 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from services.decisions.core.findings import FINDING_KINDS
-from services.decisions.core.model import (
-    CONFIRMED,
-    FINAL,
-    OBJECTION,
-    Book,
-    Case,
-    Content,
-    Item,
-    MeasureState,
-)
+from services.decisions.core.life import Content
+from services.decisions.core.model import CONFIRMED, FINAL, OBJECTION, Book, Case, Item, MeasureState
 from shared.contracts.errors import Problem, Refused, problem
 from shared.contracts.events.decisions import ItemKind
 from shared.contracts.pilot import RUNNING, PilotState

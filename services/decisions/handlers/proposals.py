@@ -9,7 +9,8 @@ from uuid import UUID
 from services.decisions.core import evidence, proposals
 from services.decisions.core.chain import Chain
 from services.decisions.core.evidence import Fact
-from services.decisions.core.model import Book, Content
+from services.decisions.core.life import Content
+from services.decisions.core.model import Book
 from services.decisions.handlers import showing
 from services.decisions.handlers.desk import Desk, actor_of, pilot_of_case, pilot_of_proposal
 from services.decisions.store import cases, decisions

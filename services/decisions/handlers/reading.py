@@ -11,7 +11,8 @@ from uuid import UUID
 from services.decisions.core import queue
 from services.decisions.core.chain import Walk
 from services.decisions.core.clocks import soon
-from services.decisions.core.model import Case, Item, Proposal
+from services.decisions.core.life import Proposal
+from services.decisions.core.model import Case, Item
 from services.decisions.handlers import showing
 from services.decisions.handlers.cursors import cursor_of, instant_and_id, place_of, places_cursor
 from services.decisions.handlers.desk import Desk, pilot_of_case, pilot_of_decision, see_pilot

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from services.decisions.core import evidence, queue, replies, signing, table
 from services.decisions.core.evidence import Fact
-from services.decisions.core.model import Book, Item, Pilot, Proposal, RemedyState
+from services.decisions.core.life import Proposal
+from services.decisions.core.model import Book, Item, Pilot, RemedyState
 from services.decisions.handlers.desk import Desk
 from services.decisions.handlers.words import told
 from services.decisions.store import cases, decisions

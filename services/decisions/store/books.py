@@ -8,17 +8,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from services.decisions.core import clocks, evidence, queue
-from services.decisions.core.model import (
-    Book,
-    Case,
-    Finding,
-    Issued,
-    Item,
-    Measure,
-    OrderedRemedy,
-    Pilot,
-    Proposal,
-)
+from services.decisions.core.life import Proposal
+from services.decisions.core.model import Book, Case, Finding, Issued, Item, Measure, OrderedRemedy, Pilot
 from services.decisions.store.rows import Table
 from services.decisions.store.words import folded
 from shared.contracts.base import Event

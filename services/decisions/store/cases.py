@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from services.decisions.core.evidence import Fact
-from services.decisions.core.model import Case, Item, Proposal
+from services.decisions.core.life import Proposal
+from services.decisions.core.model import Case, Item
 from services.decisions.store.books import CASE, ITEM, PROPOSAL
 from shared.platform.db import Tx
 
