@@ -65,5 +65,5 @@ format: $(STAMP) ## put the code into its format
 bench: $(STAMP) ## speed, measured on this machine
 	$(BIN)/python -m tests.bench
 
-fuzz: $(STAMP) ## many more generated requests than make test sends
-	$(PYTEST) -m fuzz tests/edges
+fuzz: $(STAMP) ## 10,000 generated requests for each service and role, others each time (CASES=1000 for fewer)
+	FUZZ_CASES=$(or $(CASES),10000) $(PYTEST) -n $(WORKERS) tests/edges/test_schemathesis.py

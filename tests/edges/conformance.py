@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -33,7 +34,34 @@ def check(edge: Edge, role: str, action: str, response: httpx.Response) -> None:
         refusal = 401 if role == "nobody" else 403
         assert status in {refusal, *_BEFORE_THE_ROLE}, f"{role} got {status} from {action}"
     if status >= 400:
-        problem(response)
+        _check_places(problem(response), response.request)
+
+
+def _check_places(details: ProblemDetails, request: httpx.Request) -> None:
+    """Fail unless each pointer names a place in what was sent, or one that is missing in a place that is there."""
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        return
+    try:
+        sent = json.loads(request.content)
+    except (ValueError, RecursionError):
+        return
+    for error in details.errors:
+        if not error.pointer.startswith(("/path/", "/query/", "/header/")):
+            assert _is_there(sent, error.pointer.split("/")[1:]), (
+                f"{error.pointer} is nowhere in {request.content[:500]!r}"
+            )
+
+
+def _is_there(sent: Any, parts: list[str]) -> bool:
+    for part in parts[:-1]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(sent, dict) and name in sent:
+            sent = sent[name]
+        elif isinstance(sent, list) and name.isdigit() and int(name) < len(sent):
+            sent = sent[int(name)]
+        else:
+            return False
+    return True
 
 
 def documented(document: dict[str, Any], action: str) -> set[int]:
@@ -55,11 +83,11 @@ def problem(response: httpx.Response) -> ProblemDetails:
     assert details.type == f"urn:haukiem:problem:{details.code}"
     assert details.correlation_id == response.headers["x-correlation-id"]
     assert response.headers["content-language"] in ("vi", "en")
-    assert details.detail in {text for error in details.errors for text in (error.vi, error.en)} or details.detail
-    assert details.errors
+    assert details.detail and details.errors
     for error in details.errors:
         assert messages.text(error.code)
-        assert error.vi.strip() and error.en.strip()
+        assert error.vi != error.en and error.vi.strip() and error.en.strip()
+        assert "không đạt quy tắc (" not in error.vi, f"no Vietnamese for: {error.en}"
         assert error.pointer == "" or error.pointer.startswith("/")
     assert not _LEAKS.search(response.text), response.text
     return details
