@@ -208,6 +208,18 @@ def test_an_envelope_that_makes_a_cap_critical_escalates_and_takes_the_measure()
 # Days
 
 
+def test_two_changes_of_the_envelope_at_one_instant_are_each_an_evaluation() -> None:
+    """Two decisions that were issued together have one instant."""
+    pilot = Led(AUDIENCE)
+    pilot.accept(report(1, sample("audience_live", "2026-07-20 10:00", 900)), NOW)
+    before = pilot.open()
+    when = "2026-07-25 10:00"
+    pilot.learn(amended(envelope(AUDIENCE, CROWD, version=2), when), NOW)
+    narrow = AUDIENCE.model_copy(update={"limit": Decimal(800)})
+    pilot.learn(amended(envelope(narrow, CROWD, version=3), when), NOW)
+    assert pilot.open() - before == {"cap_warning/audience_live/total", "cap_exceeded/audience_live/total"} - before
+
+
 def test_a_day_breaches_at_once_and_clears_after_two_closed_days_below() -> None:
     pilot = Led(DAILY)
     pilot.accept(report(1, sample("audience_live", "2026-07-20 08:00", 600)), "2026-07-20 09:00")

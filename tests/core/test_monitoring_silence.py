@@ -42,6 +42,17 @@ def test_the_first_period_is_the_first_whole_one_and_is_due_on_wednesday() -> No
     assert (evidence.due, evidence.misses) == (at("2026-07-29 00:00"), 1)
 
 
+def test_an_amendment_says_nothing_of_the_state_before_it_was_heard_of() -> None:
+    # Issued on the 22nd, applied when the pilot had been suspended for two weeks: its instant is that of the decision.
+    pilot = Led(CROWD)
+    pilot.learn(moved(PilotState.SUSPENDED, "2026-08-04 10:00"), "2026-08-04 10:00")
+    late = amended(envelope(CROWD, version=2), "2026-07-22 10:00").model_copy(
+        update={"state_after": PilotState.SUSPENDED}
+    )
+    pilot.learn(late, "2026-08-05 10:00")
+    assert lines(pilot.until("2026-08-05 10:00")) == [OPENED, WORSE]
+
+
 def test_the_second_miss_in_a_row_is_major_and_the_third_is_told_no_more() -> None:
     pilot = Led(CROWD)
     assert lines(pilot.until("2026-08-19 00:00")) == [OPENED, WORSE]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 from collections.abc import AsyncIterator
@@ -22,6 +23,7 @@ from services.decisions import consumers, sweep
 from services.decisions.handlers.desk import Desk
 from services.decisions.settings import Settings
 from shared.contracts.base import Event, Meta, content_hash
+from shared.contracts.errors import Transient
 from shared.contracts.events import BY_TYPE
 from shared.contracts.topics import DECISIONS
 from shared.platform import context, deadlines, outbox
@@ -108,9 +110,15 @@ class Office:
         return fired
 
     async def fire(self, deadline: deadlines.Deadline) -> bool:
-        """One deadline, once: False when it is no longer armed."""
+        """One deadline, once: False when it is no longer armed. As the sweep does, it gives way to who holds the pilot."""
+        while True:
+            with contextlib.suppress(Transient):
+                return await self._fire(deadline)
+
+    async def _fire(self, deadline: deadlines.Deadline) -> bool:
         with context.bound():
             async with self.db.tx() as tx:
+                await tx.execute("set local lock_timeout = '300ms'")
                 armed = await tx.execute(
                     "update deadline set fired_at = clock_timestamp() "
                     "where pilot_id = %s and kind = %s and subject = %s and fired_at is null",

@@ -273,6 +273,33 @@ async def test_a_reply_answers_an_open_request_once(office: Office) -> None:
     }
 
 
+async def test_a_proposal_that_was_changed_and_put_to_the_enterprise_again_may_be_answered_again(
+    office: Office,
+) -> None:
+    pilot_id, proposal = await running(office), uuid4()
+    about: dict[str, Any] = {"pilot_id": pilot_id, "case_id": uuid4(), "proposal_id": proposal}
+
+    async def ask(kind: str, reasons: str) -> Due:
+        due = Due(instant=office.now + 5 * DAY, calendar_version="v")
+        asked = ReplyRequested(**about, at=office.now, kind=kind, public_reasons=reasons, reply_by=due)
+        assert await office.read(projections.add_request, asked)
+        return due
+
+    await ask("order_correction", "Vượt trần.")
+    await office.do(filings.reply, pilot_id, ReplySent(answers=proposal, text="Giải trình."))
+    office.now += DAY
+    due = await ask("terminate", "Vượt trần nhiều lần.")
+
+    (shown,) = (await office.read(views.pilot, pilot_id, office.now)).requests
+    assert (shown.decision_kind, shown.text, shown.due) == ("terminate", "Vượt trần nhiều lần.", due)
+    assert (shown.asked_at, shown.answered_at, shown.reply_id) == (office.now, None, None)
+    second = await office.do(filings.reply, pilot_id, ReplySent(answers=proposal, text="Xin xem xét lại."))
+    with pytest.raises(Refused, match="request_answered"):
+        await office.do(filings.reply, pilot_id, ReplySent(answers=proposal, text="Lần ba."))
+    (shown,) = (await office.read(views.pilot, pilot_id, office.now)).requests
+    assert shown.reply_id == second.reply_id
+
+
 async def test_two_replies_at_once_are_one(office: Office) -> None:
     pilot_id, proposal = await running(office), uuid4()
     due = Due(instant=START + 5 * DAY, calendar_version="v")

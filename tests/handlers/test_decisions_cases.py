@@ -148,6 +148,7 @@ async def test_what_the_pilot_answers_is_shown_and_without_effect_reopens(office
     pilot_id, _, _ = await office.breached()
     applied = await issue(office, pilot_id, "lift_measure", "measure")
     await office.hear(kit.applied(pilot_id, office.now, applied.decision_id, "lift_measure"))
+    office.now += kit.HOUR
     missed = await issue(office, pilot_id, "continue", "finding")
     await office.hear(kit.not_applied(pilot_id, office.now, missed.decision_id, "continue"))
     assert (await office.get("lan", f"/decisions/{applied.decision_id}"))["effect"] == "applied"

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.monitoring.store.intake import signature
+from services.monitoring.store.intake import count_unconsumed, signature
 from shared.contracts.events.monitoring import (
     FindingOpened,
     InterimMeasureTaken,
@@ -113,6 +113,26 @@ async def test_outside_the_local_stack_only_signed_records_count(site: Stand) ->
     codes = [one.problems[0].code for one in await site.told(MetricsReportRejected)]
     assert codes == ["report_unsigned", "report_signature_wrong"]
     assert await site.total(pilot, "audience_live") == 10 * SCALE
+
+
+async def test_a_record_that_nobody_vouches_for_does_not_pass_for_a_request_that_was_answered(site: Stand) -> None:
+    pilot = await site.pilot(AUDIENCE)
+    async with site.db.tx() as tx:
+        await tx.execute("insert into source (pilot_id, source, ingest_secret) values (%s, 'main', 'inside')", (pilot,))
+        await tx.execute(
+            "insert into intake (pilot_id, source, sequence, correlation_id, signatures, records, taken_at) "
+            "values (%s, 'main', 1, 'c', '{}', '{}', %s)",
+            (pilot, at("2026-07-20 08:30")),
+        )
+    async with site.running(site.engine(unsigned=False)):
+        await site.send(pilot, 1, visitors(99), headers=[("hk-intake", b"1"), ("hk-signature", b"00")])
+        await eventually(lambda: _told(site, MetricsReportRejected))
+        async with site.db.tx() as tx:
+            assert await count_unconsumed(tx) == 1
+
+
+async def _told(site: Stand, kind: type[MetricsReportRejected]) -> bool:
+    return bool(await site.told(kind))
 
 
 async def test_reports_wait_for_the_facts_of_their_pilot_and_keep_their_order(site: Stand) -> None:

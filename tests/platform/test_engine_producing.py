@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import UUID
 
 import pytest
+from aiokafka.errors import KafkaTimeoutError
 
 from services.monitoring.engine.producing import Producing
 from services.monitoring.handlers import reports
@@ -90,3 +91,30 @@ async def test_while_kafka_is_away_the_caller_is_told_and_the_report_stays(site:
         await away.produce(pilot, report.source, report.sequence)
     await away.close()
     assert await site.count("intake where produced_at is null") == 1
+
+
+async def test_the_last_part_is_not_sent_while_another_may_be_missing(
+    site: Stand, producing: Producing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That the last part was read is what says that a request was read whole."""
+    pilot = await site.pilot(AUDIENCE)
+    report = await taken(site, pilot, 2_500)
+    sent: list[bytes] = []
+
+    class Failing:
+        async def send(self, topic: str, value: bytes, key: bytes, headers: object) -> asyncio.Future[None]:
+            sent.append(value)
+            answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            if len(sent) == 2:
+                answer.set_exception(KafkaTimeoutError())
+            else:
+                answer.set_result(None)
+            return answer
+
+    async def started() -> Failing:
+        return Failing()
+
+    monkeypatch.setattr(producing, "_started", started)
+    with pytest.raises(Transient):
+        await producing.produce(pilot, report.source, report.sequence)
+    assert len(sent) == 2

@@ -29,6 +29,7 @@ SHOWN_REJECTED = 20
 
 
 async def add_request(tx: Tx, event: ReplyRequested | CaseSupplementRequested) -> bool:
+    """A proposal that was changed is put to the enterprise again: a new request under the proposal's id, open for an answer of its own."""
     said: tuple[UUID, str, str | None, str]
     if isinstance(event, ReplyRequested):
         said, due = (event.proposal_id, "reply", event.kind, event.public_reasons), event.reply_by
@@ -38,7 +39,10 @@ async def add_request(tx: Tx, event: ReplyRequested | CaseSupplementRequested) -
         tx,
         "insert into request (pilot_id, request_id, kind, decision_kind, text, asked_at, due) "
         "select pilot_id, %s, %s, %s, %s, %s, %s from pilot where pilot_id = %s "
-        "on conflict (pilot_id, request_id) do update set due = excluded.due",
+        "on conflict (pilot_id, request_id) do update set decision_kind = excluded.decision_kind, text = excluded.text, "
+        "asked_at = excluded.asked_at, due = excluded.due, "
+        "answered_at = case when request.asked_at < excluded.asked_at then null else request.answered_at end, "
+        "reply_id = case when request.asked_at < excluded.asked_at then null else request.reply_id end",
         (*said, event.at, due.model_dump_json(), event.pilot_id),
     )
 

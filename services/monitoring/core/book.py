@@ -104,8 +104,8 @@ class Span:
 @dataclass(frozen=True, slots=True)
 class Book:
     """``silence_from`` is the start of the next period to judge. ``amended`` is the effective instant of the newest envelope that was
-    taken in. ``open_days`` have samples under a day cap and are not closed. ``alarms`` are due instants by kind. ``unrolled`` usage has
-    changed since it was last told. A ``finished`` book takes no more reports."""
+    taken in, ``envelope`` its version. ``open_days`` have samples under a day cap and are not closed. ``alarms`` are due instants by kind.
+    ``unrolled`` usage has changed since it was last told. A ``finished`` book takes no more reports."""
 
     change: int = 0
     sums: Mapping[str, Sum] = field(default_factory=dict)
@@ -116,6 +116,7 @@ class Book:
     standings: Mapping[str, Standing] = field(default_factory=dict)
     silence_from: Instant | None = None
     amended: Instant | None = None
+    envelope: int = 0
     open_days: frozenset[Day] = frozenset()
     alarms: Mapping[str, Instant] = field(default_factory=dict)
     unrolled: frozenset[UsageKey] = frozenset()

@@ -59,6 +59,7 @@ class Desk:
         self.open_days = set(book.open_days)
         self.silence_from = book.silence_from
         self.amended = book.amended
+        self.envelope = book.envelope
         self.finished = book.finished
         self.change = book.change
         self.told: list[Told] = []
@@ -82,6 +83,7 @@ class Desk:
             standings=self.standings,
             silence_from=self.silence_from,
             amended=self.amended,
+            envelope=self.envelope,
             open_days=frozenset(self.open_days),
             alarms=self.alarms,
             unrolled=frozenset(self.unrolled),

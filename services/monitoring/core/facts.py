@@ -5,6 +5,7 @@ Nothing here is judged; :mod:`services.monitoring.core.view` answers what was in
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from shared.contracts.base import Contract, Instant
@@ -80,12 +81,16 @@ def take(facts: PilotFacts | None, event: Fact, ref: EventRef) -> PilotFacts:
         return _registered(event, ref)
     if facts is None:
         raise NotYet(f"the registration of pilot {event.pilot_id}")
-    since = StateSince(at=event.at, state=event.state_after, event=ref)
-    changed: dict[str, object] = {"states": tuple(sorted((*facts.states, since), key=lambda one: one.at))}
     if isinstance(event, PilotAmended):
+        # Its instant is the decision's; its state is that in which the pilot was found, perhaps much later. It moves none.
         amended = EnvelopeSince(at=event.at, envelope=event.envelope, event=ref)
-        changed["envelopes"] = tuple(sorted((*facts.envelopes, amended), key=lambda one: one.at))
-    return facts.model_copy(update=changed)
+        return facts.model_copy(update={"envelopes": tuple(sorted((*facts.envelopes, amended), key=_since))})
+    since = StateSince(at=event.at, state=event.state_after, event=ref)
+    return facts.model_copy(update={"states": tuple(sorted((*facts.states, since), key=_since))})
+
+
+def _since(one: StateSince | EnvelopeSince) -> datetime:
+    return one.at
 
 
 def _registered(event: PilotRegistered, ref: EventRef) -> PilotFacts:

@@ -66,9 +66,12 @@ def take_facts(book: Book, view: View, now: datetime, change: int) -> Judgement:
     desk = Desk(book, view, now)
     desk.change = change
     for terms in view.terms:
-        if desk.amended is not None and terms.since > desk.amended and view.runs_at(terms.since):
+        # Two envelopes may have one instant: decisions that were issued together.
+        fresh = desk.amended is not None and (terms.since, terms.version) > (desk.amended, desk.envelope)
+        if fresh and view.runs_at(terms.since):
             caps.judge_totals(desk, terms, terms.since)
         desk.amended = terms.since if desk.amended is None else max(desk.amended, terms.since)
+        desk.envelope = max(desk.envelope, terms.version)
     silence.excuse(desk)
     silence.arm(desk)
     desk.alarm(_TIDY, None if desk.finished else view.tidy_at())

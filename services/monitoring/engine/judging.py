@@ -149,7 +149,7 @@ class Judging:
                     arrival, pilot.partition, pilot.secrets, unsigned=self._unsigned
                 )
                 if arrival.report is None or problems:
-                    self._reject(lane, pilot_id, arrival, problems)
+                    self._reject(lane, pilot_id, arrival, problems, ours=False)
                 else:
                     sent.setdefault(pilot_id, []).append((arrival, arrival.report))
         known, past = await self._look_up(lane, sent)
@@ -292,10 +292,14 @@ class Judging:
         if report.part == report.parts and arrival.header(INTAKE) is not None:
             lane.pending.consumed.add((pilot_id, report.source, report.sequence))
 
-    def _reject(self, lane: Lane, pilot_id: UUID, arrival: Arrival, problems: tuple[Problem, ...]) -> None:
+    def _reject(
+        self, lane: Lane, pilot_id: UUID, arrival: Arrival, problems: tuple[Problem, ...], *, ours: bool = True
+    ) -> None:
+        """``ours`` False: nobody vouches for the record, so that it says nothing of a request that it claims to carry."""
         report = arrival.report
         if report is not None:
-            self._consumed(lane, pilot_id, arrival, report)
+            if ours:
+                self._consumed(lane, pilot_id, arrival, report)
             lane.pending.rejected += len(report.samples)
         source, sequence, part = arrival.claimed if report is None else report.identity
         rejection = Rejection(pilot_id, arrival.sha256, source, sequence, part, problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -74,10 +75,11 @@ class Producing:
         key = key_of(stored.pilot_id)
         try:
             producer = await self._started()
-            answers = [
-                await producer.send(self._topic, record, key, headers=_headers(stored, number))
-                for number, record in enumerate(stored.records)
-            ]
+            answers: list[asyncio.Future[Any]] = []
+            for number, record in enumerate(stored.records):
+                if number + 1 == len(stored.records):
+                    await asyncio.gather(*answers)  # a last part that was read says that the others were read before it
+                answers.append(await producer.send(self._topic, record, key, headers=_headers(stored, number)))
             await asyncio.gather(*answers)
         except (KafkaError, OSError, TimeoutError) as error:
             await self.close()

@@ -174,7 +174,7 @@ class DecisionIssued(_CaseFact):
     """A decision in force. Immutable; ``hash`` covers every other field, ``previous_hash`` chains it to the authority's decision before.
 
     ``caps`` are the changed caps of an ``adjust``; ``gate`` is the subject of a permit or refusal; ``measure_id`` that of a confirm or lift;
-    ``lifts`` is the suspension that a ``lift_suspension`` ends.
+    ``lifts`` is the suspension that a ``lift_suspension`` ends, or the objection that a ``permit`` answers.
     """
 
     decision_id: UUID
