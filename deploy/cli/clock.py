@@ -72,7 +72,8 @@ def forward(
     if as_json:
         print_json({"now": now.isoformat(), "steps": steps})
     else:
-        out().print(f"{steps} steps; the clock stands at {now:%A %d %B %Y %H:%M:%S} ({now.isoformat()})")
+        taken = "1 step" if steps == 1 else f"{steps} steps"
+        out().print(f"{taken}; the clock stands at {now:%A %d %B %Y %H:%M:%S} ({now.isoformat()})")
 
 
 async def _forward(instance: Instance, hand: ClockHand, goal: datetime | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -24,7 +25,7 @@ from deploy.cli.session import (
 from deploy.local.instance import Instance
 from shared.client import ApiProblem, Client
 from shared.contracts.http.applications import PilotView
-from shared.contracts.http.decisions import CaseView, QueueRow
+from shared.contracts.http.decisions import CaseView, DecisionView, ItemView, ProposalView, QueueRow
 from shared.contracts.numbers import plain
 from shared.reference.calendar import VIETNAM
 
@@ -95,39 +96,46 @@ async def _case(instance: Instance, name: str) -> CaseView:
 
 def _print_case(console: Console, found: CaseView) -> None:
     pilot_ = found.pilot
-    console.print(f"[bold]{found.code}[/] · {found.state} · {pilot_.title} ({pilot_.code}), {pilot_.state}", style="")
+    console.print(f"[bold]{found.code}[/] · {found.state} · {pilot_.title} ({pilot_.code}), {pilot_.state}")
     console.print(f"{pilot_.organisation.name} · {pilot_.lead_authority} · tier {pilot_.tier}", markup=False)
-    items = Table(title="Items", title_justify="left")
-    for column in ("kind", "subject", "severity", "state", "opened", "due", "resolved"):
-        items.add_column(column, overflow="fold")
-    for item in found.items:
-        due = "paused" if item.paused else when(item.due.instant if item.due else None)
-        items.add_row(
-            *(item.kind, item.subject, item.severity or "", item.state, when(item.opened_at)),
-            *(f"{due} overdue" if item.overdue else due, f"{item.resolution or ''} {when(item.resolved_at)}".strip()),
-        )
-    console.print(items)
-    if found.proposals:
-        proposals = Table(title="Proposals", title_justify="left")
-        for column in ("kind", "state", "by", "drafted", "reasons"):
-            proposals.add_column(column, overflow="fold")
-        for one in found.proposals:
-            proposals.add_row(one.kind, one.state, one.proposer, when(one.drafted_at), one.reasons)
-        console.print(proposals)
-    if found.decisions:
-        decisions = Table(title="Decisions", title_justify="left")
-        for column in ("number", "kind", "at", "by", "effect", "evidence", "id"):
-            decisions.add_column(column, overflow="fold")
-        for view in found.decisions:
-            issued = view.decision
-            signers = issued.proposer + (f", {issued.second_signer}" if issued.second_signer else "")
-            decisions.add_row(
-                *(issued.number, issued.kind, when(issued.at), signers, view.effect),
-                *(f"{len(issued.evidence)} facts", str(issued.decision_id)),
-            )
-        console.print(decisions)
-    for entry in found.timeline:
-        console.print(f"{when(entry.at)}  {entry.vi if language() == 'vi' else entry.en}", markup=False)
+    _section(console, "Items", (line for item in found.items for line in _item_lines(item)))
+    _section(console, "Proposals", (line for one in found.proposals for line in _proposal_lines(one)))
+    _section(console, "Decisions", (line for one in found.decisions for line in _decision_lines(one)))
+    told = (f"{when(entry.at)}  {entry.vi if language() == 'vi' else entry.en}" for entry in found.timeline)
+    _section(console, "Timeline", told)
+
+
+def _section(console: Console, title: str, lines: Iterable[str]) -> None:
+    """A titled part; nothing when there is nothing in it."""
+    said = list(lines)
+    if said:
+        console.print(f"\n{title}", style="bold")
+    for line in said:
+        console.print(f"  {line}", markup=False)
+
+
+def _item_lines(item: ItemView) -> Iterator[str]:
+    severity = f" ({item.severity})" if item.severity else ""
+    due = ""
+    if item.paused:
+        due = " · its clock is paused"
+    elif item.due is not None:
+        due = f" · {'was due' if item.overdue else 'due'} {when(item.due.instant)}"
+    yield f"{item.kind}: {item.subject}{severity} · {item.state} · since {when(item.opened_at)}{due}"
+    if item.resolved_at is not None:
+        yield f"    resolved {when(item.resolved_at)}: {item.resolution}"
+
+
+def _proposal_lines(one: ProposalView) -> Iterator[str]:
+    yield f"{one.kind} · {one.state} · drafted {when(one.drafted_at)} by {one.proposer}"
+    yield f"    {one.reasons}"
+
+
+def _decision_lines(view: DecisionView) -> Iterator[str]:
+    issued = view.decision
+    signers = issued.proposer + (f" and {issued.second_signer}" if issued.second_signer else "")
+    yield f"{issued.number} {issued.kind} · {when(issued.at)} · {signers} · {view.effect.replace('_', ' ')}"
+    yield f"    rests on {len(issued.evidence)} facts · haukiem replay {issued.decision_id}"
 
 
 def pilot(
