@@ -52,7 +52,7 @@ def test_every_slip_in_a_body_is_refused_and_its_field_named(
     edge: Edge, world: World, with_body: list[Form], subtests: pytest.Subtests
 ) -> None:
     """Each field left out, misnamed, of another type, out of range, with a NUL: computed from the document."""
-    bodies = {said["operationId"]: said.get("requestBody") for _, _, said in operations(edge)}
+    bodies = {said["operationId"]: said.get("requestBody", {}) for _, _, said in operations(edge)}
     for form in with_body:
         schema = bodies[form.action]["content"]["application/json"]["schema"]
         for slip in slips(edge.document, schema, form.body):

@@ -17,8 +17,9 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from schemathesis import Case, GenerationMode
+from schemathesis import GenerationMode
 from schemathesis.checks import negative_data_rejection
+from schemathesis.core.result import Ok
 
 from tests.edges.conformance import check, documented
 from tests.edges.hosting import APIS, ROLES, Edge, may
@@ -36,6 +37,7 @@ _CHECKS = {
     # 405 comes from routing, before any of this; tried by hand elsewhere.
     "unsupported_method": {"enabled": False},
 }
+Case = schemathesis.Case[Any]
 CONFIG = schemathesis.Config.from_dict({"checks": _CHECKS})
 
 
@@ -51,8 +53,8 @@ def test_generated_requests_get_promised_answers(
     edge: Edge, world: World, role: str, subtests: pytest.Subtests
 ) -> None:
     schema = schemathesis.openapi.from_dict(_prepared(edge.document), config=CONFIG)
-    operations = [result.ok() for result in schema.get_all_operations()]
-    assert {operation.definition.raw["operationId"] for operation in operations} >= {"health.live", "openapi"}
+    operations = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
+    assert len(operations) == sum(map(len, edge.document["paths"].values()))
     for operation in operations:
         action = operation.definition.raw["operationId"]
         with subtests.test(action):
@@ -137,8 +139,10 @@ def send(edge: Edge, role: str, case: Case) -> Any:
         name: parts[name] for name in ("method", "url", "headers", "params", "data", "json", "files") if name in parts
     }
     prepared = requests.Request(**wanted).prepare()
+    body = prepared.body
+    assert body is None or isinstance(body, str | bytes)
     headers = {name: _bytes(value) for name, value in prepared.headers.items() if name.lower() != "authorization"}
-    return edge.ask(str(prepared.method), str(prepared.url), BY_ROLE[role], content=prepared.body, headers=headers)
+    return edge.ask(str(prepared.method), str(prepared.url), BY_ROLE[role], content=body, headers=headers)
 
 
 def _bytes(value: str | bytes) -> bytes:
