@@ -237,12 +237,15 @@ async def place(tx: Tx, consumer: str, cluster: str, topic: str, partition: int,
     return row["next_offset"], (row["was"] or 0) > row["next_offset"]
 
 
-async def resend(tx: Tx, row_id: int, *, by: str) -> None:
-    """Hand a poison or dead row to its consumer again. Raises ``NotFound``, or ``Refused`` when it is in neither state."""
-    cursor = await tx.execute("select state from set_aside where id = %s for update", (row_id,))
+async def resend(tx: Tx, row_id: int, *, by: str, takers: Collection[str]) -> None:
+    """Hand a poison or dead row to its consumer again. Raises ``NotFound``, or ``Refused`` when it is in neither state or its consumer
+    is none of ``takers``, who take such rows up again: under another name it would wait for ever."""
+    cursor = await tx.execute("select state, consumer from set_aside where id = %s for update", (row_id,))
     row = await cursor.fetchone()
     if row is None:
         raise NotFound("dead letter")
+    if row["consumer"] not in takers:
+        raise Refused("dead_letter_only_kept", consumer=row["consumer"])
     if row["state"] not in ("poison", "dead"):
         raise Refused("dead_letter_not_dead", state=row["state"])
     await tx.execute(

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from shared.contracts.errors import NotFound
 from shared.platform import inbox, relay
 from shared.platform.access import Granted
-from shared.platform.bus import Progress
+from shared.platform.bus import Consumer, Progress
 from shared.platform.clock import Clock
 from shared.platform.db import Database, Tx
 from shared.platform.http import router as guarded_router
@@ -109,6 +109,7 @@ def router(
     ``clocks`` count into ``swept_until`` and ``next_due`` beside the sweep; ``extra`` gives figures of the service's own.
     """
     routes = guarded_router("/ops", tags=["ops"])
+    takers = {consumer.name for consumer in consumers if isinstance(consumer, Consumer)}
 
     @routes.get("/progress", name="ops.progress", summary="How far this service has come")
     async def progress() -> ServiceProgress:
@@ -159,7 +160,7 @@ def router(
     )
     async def dead_resend(row_id: _ID, grant: Granted) -> Resent:
         async with db.tx() as tx:
-            await inbox.resend(tx, row_id, by=grant.caller.sub)
+            await inbox.resend(tx, row_id, by=grant.caller.sub, takers=takers)
         return Resent(id=row_id)
 
     @routes.post("/republish", name="ops.republish", status_code=202, summary="Publish the retained events again")

@@ -12,9 +12,9 @@ A service's ``main.py`` reads::
         consumer = Consumer(db, kafka, "applications", consumers.handlers(...), metrics, poison_limit=settings.poison_limit)
         sweep = Sweep(db, clock, sweeps.fire(...), metrics)
         verifier = Verifier(settings.oidc_issuer, settings.oidc_audience)
-        app = create_app("applications", settings, access=access.APPLICATIONS, verifier=verifier, metrics=metrics,
+        app = create_app("applications", settings, description=DESCRIPTION, access=access.APPLICATIONS, verifier=verifier, metrics=metrics,
                          health=Health(live={"consumer": consumer.alive}, ready={"postgres": db.ping, "kafka": kafka.ping}),
-                         routers=[api.router(...), ops.router("applications", db, clock, outbox, [consumer])])
+                         routers=[*api.routers(...), ops.router("applications", db, clock, outbox, [consumer])])
         return Service(settings, app, resources=[db, kafka, verifier],
                        tasks={Role.RELAY: [relay.run], Role.WORKER: [consumer.run, sweep.run]})
 

@@ -80,6 +80,7 @@ create table set_aside (
 );
 create index set_aside_queue on set_aside (consumer, topic, key, id) where state in ('parked', 'poison');
 create index set_aside_key on set_aside (consumer, key) where state = 'parked';
+create index set_aside_counted on set_aside (consumer, topic, state) where state <> 'done';
 create index set_aside_uncopied on set_aside (id) where state in ('poison', 'dead') and copied_at is null;
 
 create table deadline (

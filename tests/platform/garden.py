@@ -152,7 +152,7 @@ class Bed:
         async with self.garden.db.tx() as tx:
             cursor = await tx.execute("select id from set_aside where state in ('poison', 'dead') order by id")
             for row in await cursor.fetchall():
-                await inbox.resend(tx, row["id"], by="ops-1")
+                await inbox.resend(tx, row["id"], by="ops-1", takers={self.group})
 
 
 async def eventually(

@@ -211,6 +211,17 @@ async def test_ops_see_dead_letters_resend_them_and_publish_again(
         again = await client.post(f"/ops/dead/{letter['id']}/resend")
         assert (again.status_code, again.json()["code"]) == (409, "dead_letter_not_dead")
         assert (await client.post("/ops/dead/999999/resend")).status_code == 404
+        async with watering.db.tx() as tx:
+            cursor = await tx.execute(
+                """
+                insert into set_aside (consumer, topic, key, state, reason, partition, "offset", headers, record_at)
+                values ('who takes nothing back', 'trees', 'k', 'dead', 'refused', 0, 0, '[]', now()) returning id
+                """
+            )
+            kept = await cursor.fetchone()
+        assert kept is not None
+        refused = await client.post(f"/ops/dead/{kept['id']}/resend")
+        assert (refused.status_code, refused.json()["code"]) == (409, "dead_letter_only_kept")
         assert (await client.get("/ops/dead/999999")).status_code == 404
         assert (await client.post("/ops/republish?from_id=1")).json() == {"rows": 2}
         await read_topic(kafka_bootstrap, watering.outbox.topic, count=4)

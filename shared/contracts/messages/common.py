@@ -32,4 +32,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Bản ghi này đang ở trạng thái {state}, chỉ gửi lại được bản ghi poison hoặc dead.",
         "This record is {state}; only one that is poison or dead can be sent again.",
     ),
+    "dead_letter_only_kept": (
+        "Bản ghi do {consumer} giữ lại chỉ để xem, không gửi lại được: bên gửi phải gửi bản ghi mới đã sửa.",
+        "What {consumer} keeps is there to be seen and cannot be sent again: its sender sends a mended record.",
+    ),
 }
