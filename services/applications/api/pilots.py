@@ -53,14 +53,15 @@ def _reading(routes: APIRouter, counter: Counter) -> None:
     @routes.get("/{pilot_id}", name="applications.pilots.show", summary="Everything about one pilot")
     async def show(pilot_id: UUID, grant: Granted) -> PilotView:
         async with counter.db.tx() as tx:
-            return await _seen(tx, counter, grant, pilot_id)
+            await _check(tx, grant, pilot_id)
+            return await views.pilot(tx, pilot_id, counter.clock.now())
 
     @routes.get("/{pilot_id}/history", name="applications.pilots.history", summary="What was published, oldest first")
     async def history(
         pilot_id: UUID, grant: Granted, cursor: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0, limit: Limit = 50
     ) -> History:
         async with counter.db.tx() as tx:
-            await _seen(tx, counter, grant, pilot_id)
+            await _check(tx, grant, pilot_id)
             return await views.history(tx, pilot_id, cursor, limit)
 
 
@@ -133,7 +134,7 @@ def _reporting(routes: APIRouter, counter: Counter) -> None:
         return await counter.once(grant, once, work, about=pilot_id)
 
 
-async def _seen(tx: Tx, counter: Counter, grant: Grant, pilot_id: UUID) -> PilotView:
-    view = await views.pilot(tx, pilot_id, counter.clock.now())
-    grant.check(org=view.organisation.tax_code, authorities=view.authorities, what="pilot")
-    return view
+async def _check(tx: Tx, grant: Grant, pilot_id: UUID) -> None:
+    """Raise ``NotFound`` unless the pilot is the caller's to see."""
+    owner = await store.owner(tx, pilot_id)
+    grant.check(org=owner.tax_code, authorities=owner.authorities, what="pilot")

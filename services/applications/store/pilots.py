@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from services.applications.core.model import Pilot
 from services.applications.store.applications import Confined
+from shared.contracts.errors import NotFound
 from shared.contracts.http.applications import HistoryEntry, PilotRow
 from shared.contracts.pilot import PilotState
 from shared.platform.db import Tx
+
+
+@dataclass(frozen=True)
+class Owner:
+    """To whom a pilot belongs, for the question who may see it."""
+
+    tax_code: str
+    authorities: tuple[str, ...]
+
+
+async def owner(tx: Tx, pilot_id: UUID) -> Owner:
+    """Raises ``NotFound`` for a pilot that is not known."""
+    cursor = await tx.execute("select tax_code, authorities from pilot where pilot_id = %s", (pilot_id,))
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound("pilot")
+    return Owner(row["tax_code"], tuple(row["authorities"]))
 
 
 async def add(tx: Tx, pilot: Pilot, authorities: Iterable[str], tier: int) -> None:

@@ -130,7 +130,8 @@ create table rejected_report (
     part integer,
     problems json not null,
     primary key (pilot_id, event_id)
-)
+);
+create index rejected_report_newest on rejected_report (pilot_id, at desc)
 """
 
 
