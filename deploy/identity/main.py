@@ -19,8 +19,7 @@ from fastapi.responses import JSONResponse
 from deploy.identity.people import PEOPLE, find
 from deploy.identity.tokens import ALGORITHM, LIFETIME, SigningKey, load_key, mint
 from shared.contracts.access.rule import Role
-
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+from shared.platform.settings import LOOPBACK
 
 
 class RefusedToStart(RuntimeError):

@@ -57,10 +57,6 @@ class Transport:
         """GET ``path``. Raises ``ApiProblem`` for a refusal, ``Unreachable`` when there is no answer."""
         return model.model_validate_json((await self._call("GET", path, params=params)).content)
 
-    async def get_json(self, path: str, params: Params | None = None) -> Any:
-        """GET ``path`` without a contract model."""
-        return (await self._call("GET", path, params=params)).json()
-
     async def put(self, path: str, model: type[M], body: BaseModel) -> M:
         answer = await self._call("PUT", path, content=_json(body), headers={"Content-Type": _JSON})
         return model.model_validate_json(answer.content)
