@@ -429,7 +429,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "envelope": lambda: Envelope(version=3, caps=(cap("luck", 1, Window.DAY),), sources=("a", "a")),
     "held_permits": lambda: (HeldPermit(gate="nothing", number="1", date=date(2030, 1, 1), issuer="?"),),
     "cohort_id": lambda: UUID(int=5),
-    "planned_start": lambda: datetime.max.replace(tzinfo=VIETNAM),
+    "planned_start": lambda: datetime(2999, 12, 30, tzinfo=VIETNAM),
 }
 
 

@@ -16,8 +16,6 @@ from tests.edges.world import AUDITOR, AUTHORITY, OFFICER, RIVAL, STARTUP, STRAN
 FOREIGN_SUPERVISOR = Caller("supervisor", "lanhdao.b", authority=STRANGER.authority)
 MINE = (STARTUP, OFFICER, SUPERVISOR)
 THEIRS = (RIVAL, STRANGER, FOREIGN_SUPERVISOR)
-DRAFT = 4
-"""Where the world keeps the id of its draft among the pilots'."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +27,9 @@ class Reading:
 
     def url(self, world: World) -> str:
         """The path to what belongs to :data:`STARTUP` and lies with :data:`AUTHORITY`."""
-        ids = {
-            name: found[DRAFT if name == "pilot_id" and "/drafts/" in self.path else 0]
-            for name, found in world.ids.items()
-        }
+        ids = {name: found[0] for name, found in world.ids.items()}
+        if "/drafts/" in self.path:
+            ids["pilot_id"] = world.one("draft")
         return self.path.format_map(ids | {"authority": AUTHORITY})
 
     @property

@@ -50,7 +50,7 @@ class Issuer:
     def claims(self, **changes: Any) -> dict[str, Any]:
         now = int(time.time())
         claims = {
-            "iss": ISSUER, "aud": AUDIENCE, "sub": "u-1", "iat": now, "exp": now + 300,
+            "iss": ISSUER, "aud": AUDIENCE, "sub": "u-1", "iat": now, "exp": now + 7200,
             "roles": ["officer"], "authority": "hanoi", "name": "Lan",
         }  # fmt: skip
         return {name: value for name, value in {**claims, **changes}.items() if value is not None}

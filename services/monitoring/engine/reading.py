@@ -36,8 +36,9 @@ CORRELATION = "hk-correlation"
 
 _FINE = re.compile(rb"\.[0-9]{7}")
 _PLAIN = re.compile(rb"(-?)([0-9]{1,12})(?:\.([0-9]{1,4}))?")
-_CODE = r"^[a-z][a-z0-9_]{0,63}$"
-_SOURCE = r"^[a-z0-9][a-z0-9_-]{0,31}$"
+# \Z and not $: Python lets $ match before a last line break, the contract does not.
+_CODE = r"^[a-z][a-z0-9_]{0,63}\Z"
+_SOURCE = r"^[a-z0-9][a-z0-9_-]{0,31}\Z"
 _EARLIEST, _LATEST = instant_of(EARLIEST), instant_of(LATEST)
 
 
@@ -45,7 +46,7 @@ class _Sample(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     metric: Annotated[str, msgspec.Meta(pattern=_CODE)]
     at: Annotated[datetime, msgspec.Meta(tz=True)]
     value: msgspec.Raw
-    province: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{2}$")] | None = None
+    province: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{2}\Z")] | None = None
     reset: bool = False
 
 
