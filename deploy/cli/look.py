@@ -53,7 +53,7 @@ def _print_row(console: Console, place: int, row: QueueRow) -> None:
     due = f" · due {when(row.due.instant)}" if row.due else ""
     risk = "" if row.risk is None else f" · risk {row.risk:.2f}"
     console.print(f"[bold]{place}. {row.title}[/] · {row.pilot_code} · {row.pilot_state}{due}{risk}")
-    why = "; ".join(reason.vi if language() == "vi" else reason.en for reason in row.reasons)
+    why = " ".join(reason.vi if language() == "vi" else reason.en for reason in row.reasons)
     console.print(f"   {why}", markup=False)
     for item in row.items:
         if item.state == "open":
