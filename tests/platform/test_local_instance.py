@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import stat
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -188,7 +189,7 @@ def test_a_taken_port_is_said_with_its_holder_and_how_to_choose_another(instance
         assert taken_ports(instance, port_names(instance)) == [("identity", port)]
         message = taken_message(port, "identity", "HAUKIEM_PORT_IDENTITY")
         assert f"Port {port} for identity is taken by process" in message.what
-        assert f"process {os.getpid()} (" in message.what
+        assert f"process {os.getpid()} ({sys.executable}" in message.what
         assert message.mend.endswith("HAUKIEM_PORT_IDENTITY=<port> make up")
     assert is_free(port)
 
