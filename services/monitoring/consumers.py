@@ -22,6 +22,8 @@ def handlers(desk: Desk) -> Handlers:
     on_applications: dict[type[Any], Handler] = {
         **dict.fromkeys(FACTS, _with(desk, facts.on_fact)),
         applications.IncidentReported: _with(desk, facts.on_incident),
+        applications.DecisionApplied: _with(desk, facts.on_decision),
+        applications.DecisionNotApplied: _with(desk, facts.on_decision),
     }
     on_decisions: dict[type[Any], Handler] = {
         decisions.DecisionIssued: _with(desk, facts.on_decision),

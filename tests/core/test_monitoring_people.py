@@ -6,18 +6,21 @@ import json
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from services.monitoring.core import assessment, people
+import pytest
+
+from services.monitoring.core import assessment, people, verdicts
 from services.monitoring.core.assessment import Past
 from services.monitoring.core.meters import Gauge, Point
 from services.monitoring.core.people import OpenFinding
-from shared.contracts.events.applications import IncidentReported
+from services.monitoring.core.verdicts import Answer, Judgement, Standing
+from shared.contracts.events.applications import DecisionApplied, DecisionNotApplied, IncidentReported
 from shared.contracts.events.decisions import CheckConcluded, DecisionIssued, ReportReviewed
 from shared.contracts.events.monitoring import EventRef, RuleCode
 from shared.contracts.http.monitoring import ReferralSent
 from shared.contracts.numbers import SCALE
-from shared.contracts.pilot import Cap, Window
+from shared.contracts.pilot import Cap, PilotState, Window
 from tests.monitoring_samples import CROWD, EXAMPLES, at, envelope, facts, registered
 
 REF = EventRef(event_id=uuid4(), sha256="0" * 64)
@@ -64,10 +67,54 @@ def test_a_referral_opens_a_finding_and_a_second_authority_adds_to_it() -> None:
     assert told is one
 
 
+def standing(decision: DecisionIssued, event_id: UUID | None = None) -> Standing:
+    """The decision took its effect a second later."""
+    answer = Answer(stands=True, at=decision.at + timedelta(seconds=1), event=REF)
+    return Standing(
+        decision=decision, event=REF.model_copy(update={"event_id": event_id or REF.event_id}), answer=answer
+    )
+
+
+def answered(decision: DecisionIssued, found: PilotState | None = None) -> DecisionApplied | DecisionNotApplied:
+    """Applied; or not, the pilot being found in that state."""
+    of: Any = DecisionApplied if found is None else DecisionNotApplied
+    more = {} if found is None else {"state_found": found}
+    return example(of, pilot_id=decision.pilot_id, decision_id=decision.decision_id, kind=decision.kind, **more)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("found", "holds"),
+    [(None, True), (PilotState.WINDING_DOWN, False), (PilotState.ACTIVE, False), (PilotState.ENDED, True)],
+)
+@pytest.mark.parametrize("answer_first", [False, True])
+def test_a_decision_has_judged_once_it_is_answered_unless_it_is_without_effect_on_a_pilot_that_goes_on(
+    found: PilotState | None, holds: bool, answer_first: bool
+) -> None:
+    decision = example(DecisionIssued)
+    told: list[Any] = [decision, answered(decision, found)]
+    half = verdicts.heard(Judgement(), told[answer_first], REF)
+    assert not half.complete and half.standing() is None
+    assert verdicts.heard(half, told[answer_first], REF) == half, "told twice is told once"
+    whole = verdicts.heard(half, told[not answer_first], REF)
+    assert whole.complete and (whole.standing() is not None) is holds
+
+
+def test_what_a_decision_is_about_is_its_findings_and_the_subjects_of_its_items() -> None:
+    finding, tip, report = uuid4(), uuid4(), uuid4()
+    items = [
+        {"item_id": str(uuid4()), "kind": "tip", "subject": "x", "subject_id": str(tip)},
+        {"item_id": str(uuid4()), "kind": "report", "subject": "x"},
+    ]
+    verdict = {"finding_id": str(finding), "verdict": "confirmed"}
+    one = standing(example(DecisionIssued, findings=[verdict], items=items, at=NOW.isoformat()))
+    assert one.names == {finding, tip} and report not in one.names
+    assert one.known_at == NOW + timedelta(seconds=1)
+
+
 def test_a_decision_clears_what_it_judged_and_the_end_clears_the_rest() -> None:
     found = [OpenFinding(uuid4(), RuleCode.TIP, "x"), OpenFinding(uuid4(), RuleCode.INCIDENT, "y")]
     for events, reason in (
-        (people.judged(PILOT, found, REF, NOW), "judged"),
+        (people.judged(PILOT, found, standing(example(DecisionIssued, at=NOW.isoformat()))), "judged"),
         (people.tidied(PILOT, found, NOW), "pilot_ended"),
     ):
         assert [(one.finding_id, one.reason, one.at) for one in events] == [
@@ -83,7 +130,7 @@ def test_verdicts_checks_and_reviews_enter_the_past() -> None:
     decision = example(
         DecisionIssued, findings=[finding, {**finding, "verdict": "rejected"}], kind="warn", overturns=None
     )
-    past = assessment.decided(Past(), decision, uuid4())
+    past = assessment.decided(Past(), standing(decision))
     assert [one.confirmed for one in past.judged] == [1, 0]
     past = assessment.checked(past, example(CheckConcluded, mode="remote", confirmed_findings=2), uuid4())
     past = assessment.checked(past, example(CheckConcluded, mode="inspection", confirmed_findings=0), uuid4())
@@ -91,13 +138,13 @@ def test_verdicts_checks_and_reviews_enter_the_past() -> None:
     assert [one.confirmed for one in past.judged] == [1, 0, 2, 0, 1]
     assert [one.look for one in past.looked] == ["remote_check", "onsite_check", "report_review"]
     overturning = example(DecisionIssued, findings=[], kind="overturn", overturns=str(decision.decision_id))
-    assert [one.confirmed for one in assessment.decided(past, overturning, uuid4()).judged] == [2, 0, 1]
+    assert [one.confirmed for one in assessment.decided(past, standing(overturning)).judged] == [2, 0, 1]
 
 
 def test_a_lifted_suspension_begins_a_probation() -> None:
     lifted = uuid4()
     past = assessment.decided(
-        Past(), example(DecisionIssued, findings=[], kind="lift_suspension", overturns=None), lifted
+        Past(), standing(example(DecisionIssued, findings=[], kind="lift_suspension", overturns=None), lifted)
     )
     assert past.probation == lifted
     levels = {one.name: one.level for one in assessment.assess(PILOT, {}, past, NOW).inputs}

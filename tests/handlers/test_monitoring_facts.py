@@ -19,7 +19,7 @@ from services.monitoring.store import findings, intake, pilots
 from shared.contracts.base import Event, Meta
 from shared.contracts.errors import NotFound, NotYet, Refused
 from shared.contracts.events import BY_TYPE
-from shared.contracts.events.applications import IncidentReported
+from shared.contracts.events.applications import DecisionApplied, DecisionNotApplied, IncidentReported
 from shared.contracts.events.decisions import CheckConcluded, DecisionIssued, ReportReviewed
 from shared.contracts.events.monitoring import FindingCleared, FindingOpened, RiskAssessed
 from shared.contracts.http.monitoring import ReferralSent, ReportSent, TipSent
@@ -45,6 +45,7 @@ from tests.monitoring_samples import (
 
 MIGRATIONS = Path(__file__).parents[2] / "services" / "monitoring" / "migrations"
 NOW = at("2026-07-20 09:00")
+HOUR = timedelta(hours=1)
 
 
 class Office:
@@ -136,16 +137,86 @@ async def test_people_of_every_gate_see_the_pilot(office: Office) -> None:
 # Incidents, tips, referrals, and how they end
 
 
-async def test_an_incident_opens_once_and_a_decision_clears_it(office: Office) -> None:
+async def an_incident(office: Office) -> tuple[UUID, UUID]:
+    """A pilot with an incident, told twice: pilot, finding."""
     pilot = await office.pilot()
     incident = example(IncidentReported, pilot_id=str(pilot), at=NOW.isoformat(), known_at=NOW.isoformat())
     await office.hear(incident, incident)
     (opened,) = await office.told(FindingOpened)
-    verdict = {"finding_id": str(opened.finding_id), "verdict": "confirmed"}
-    await office.hear(example(DecisionIssued, pilot_id=str(pilot), findings=[verdict], items=[], overturns=None))
+    return pilot, opened.finding_id
+
+
+def decided(pilot: UUID, finding: UUID, kind: str = "suspend", **more: Any) -> DecisionIssued:
+    verdict = {"finding_id": str(finding), "verdict": "confirmed"}
+    sent = {"at": (NOW + HOUR).isoformat(), "decision_id": str(uuid4()), "items": [], "findings": [verdict], **more}
+    return example(DecisionIssued, pilot_id=str(pilot), kind=kind, overturns=None, **sent)  # type: ignore[no-any-return]
+
+
+def answered(decision: DecisionIssued, found: str | None = None) -> DecisionApplied | DecisionNotApplied:
+    """Applied; or not, the pilot being found in that state."""
+    of: Any = DecisionApplied if found is None else DecisionNotApplied
+    more = {"state_after": "suspended", "causes": []} if found is None else {"state_found": found}
+    about = {"pilot_id": str(decision.pilot_id), "decision_id": str(decision.decision_id), "kind": decision.kind}
+    return example(of, at=(NOW + 2 * HOUR).isoformat(), **about, **more)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("answer_first", [False, True])
+@pytest.mark.parametrize("found", [None, "ended"])
+async def test_an_incident_clears_when_the_decision_about_it_is_answered_in_either_order(
+    office: Office, answer_first: bool, found: str | None
+) -> None:
+    pilot, finding = await an_incident(office)
+    decision = decided(pilot, finding)
+    told = [decision, answered(decision, found)]
+    await office.hear(told[answer_first])
+    assert not await office.told(FindingCleared), "one half says nothing yet"
+    await office.hear(told[not answer_first])
     (cleared,) = await office.told(FindingCleared)
-    assert (cleared.finding_id, cleared.reason) == (opened.finding_id, "judged")
+    assert (cleared.finding_id, cleared.reason, cleared.at) == (finding, "judged", decision.at)
+    assert len(cleared.evidence.facts) == 2
     assert (await office.row("select state from finding"))["state"] == "cleared"
+    assert (await office.row("select count(*) as n from judgement"))["n"] == 0
+    past = (await office.row("select past from risk"))["past"]
+    assert [one["decision_id"] for one in past["judged"]] == [str(decision.decision_id)]
+
+
+@pytest.mark.parametrize("answer_first", [False, True])
+async def test_a_decision_without_effect_judges_nothing_and_the_next_one_does(
+    office: Office, answer_first: bool
+) -> None:
+    """The pilot had withdrawn meanwhile: decisions shows the incident to an officer again, so it is open here too."""
+    pilot, finding = await an_incident(office)
+    without = decided(pilot, finding)
+    told = [without, answered(without, "winding_down")]
+    await office.hear(told[answer_first], told[not answer_first])
+    assert not await office.told(FindingCleared)
+    assert (await office.row("select state from finding"))["state"] == "open"
+    assert (await office.row("select past from risk"))["past"]["judged"] == []
+    warning = decided(pilot, finding, "warn", at=(NOW + 3 * HOUR).isoformat())
+    await office.hear(warning, answered(warning))
+    assert [one.at for one in await office.told(FindingCleared)] == [warning.at]
+
+
+async def test_an_answer_that_comes_after_the_end_has_cleared_everything_clears_nothing_twice(office: Office) -> None:
+    pilot, finding = await an_incident(office)
+    await office.hear(ended("2026-08-01 10:00").model_copy(update={"pilot_id": pilot}))
+    decision = decided(pilot, finding)
+    await office.hear(decision)
+    row = await office.row("select due, kind, subject from deadline")
+    async with office.db.tx() as tx:
+        await sweep.fire(office.desk)(tx, Deadline(pilot, row["kind"], row["subject"], row["due"]))
+    await office.hear(answered(decision, "ended"))
+    assert [one.reason for one in await office.told(FindingCleared)] == ["pilot_ended"]
+
+
+async def test_the_two_halves_of_a_judgement_may_come_at_the_same_moment(office: Office) -> None:
+    """Two topics, two workers: the pilot's lock makes one of them second, and the second finds the first."""
+    pilot, finding = await an_incident(office)
+    for _ in range(8):
+        decision = decided(pilot, finding)
+        await asyncio.gather(office.hear(decision), office.hear(answered(decision)))
+    assert len(await office.told(FindingCleared)) == 1
+    assert (await office.row("select count(*) as n from judgement"))["n"] == 0
 
 
 async def test_an_item_names_its_finding_too(office: Office) -> None:
@@ -154,7 +225,8 @@ async def test_an_item_names_its_finding_too(office: Office) -> None:
         await matters.tip(office.desk, tx, TipSent(pilot=str(pilot), text="Ồn ào"), NOW)
     (opened,) = await office.told(FindingOpened)
     item = {"item_id": str(uuid4()), "kind": "tip", "subject": opened.subject, "subject_id": str(opened.finding_id)}
-    await office.hear(example(DecisionIssued, pilot_id=str(pilot), findings=[], items=[item], overturns=None))
+    decision = decided(pilot, opened.finding_id, "warn", findings=[], items=[item])
+    await office.hear(decision, answered(decision))
     assert [one.reason for one in await office.told(FindingCleared)] == ["judged"]
 
 

@@ -10,8 +10,9 @@ from uuid import UUID
 from services.monitoring.core import risk
 from services.monitoring.core.facts import PilotFacts
 from services.monitoring.core.meters import Gauge
+from services.monitoring.core.verdicts import Standing
 from shared.contracts.base import Contract, Instant
-from shared.contracts.events.decisions import CheckConcluded, DecisionIssued, ReportReviewed
+from shared.contracts.events.decisions import CheckConcluded, ReportReviewed
 from shared.contracts.events.monitoring import RiskAssessed, RiskInput
 from shared.contracts.numbers import unscaled
 
@@ -46,14 +47,20 @@ class Past(Contract):
     inputs: tuple[RiskInput, ...] = ()
 
 
-def decided(past: Past, event: DecisionIssued, event_id: UUID) -> Past:
+def decided(past: Past, standing: Standing) -> Past:
     """Verdicts count; an overturned decision's no longer do; a lifted suspension begins a probation."""
-    kept = tuple(one for one in past.judged if one.decision_id is None or one.decision_id != event.overturns)
+    decision, event_id = standing.decision, standing.event.event_id
+    kept = tuple(one for one in past.judged if one.decision_id is None or one.decision_id != decision.overturns)
     verdicts = tuple(
-        Judged(at=event.at, confirmed=int(one.verdict == "confirmed"), event_id=event_id, decision_id=event.decision_id)
-        for one in event.findings
+        Judged(
+            at=decision.at,
+            confirmed=int(one.verdict == "confirmed"),
+            event_id=event_id,
+            decision_id=decision.decision_id,
+        )
+        for one in decision.findings
     )
-    probation = event_id if event.kind == "lift_suspension" else past.probation
+    probation = event_id if decision.kind == "lift_suspension" else past.probation
     return past.model_copy(update={"judged": kept + verdicts, "probation": probation})
 
 

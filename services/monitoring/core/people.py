@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 
 from services.monitoring.core.book import finding_id
 from services.monitoring.core.facts import PilotFacts
+from services.monitoring.core.verdicts import Standing
 from shared.contracts.base import Event
 from shared.contracts.events.applications import IncidentReported
 from shared.contracts.events.monitoring import (
@@ -94,12 +95,12 @@ def referral(facts: PilotFacts, told: ReferralReceived, *, known: bool) -> tuple
     return (told, _opened(facts, RuleCode.REFERRAL, told.content_sha256, severity, evidence, told.at))
 
 
-def judged(facts: PilotFacts, found: Iterable[OpenFinding], ref: EventRef, now: datetime) -> tuple[FindingCleared, ...]:
-    """A decision that judged them clears them."""
-    evidence = Evidence(rule_version=facts.binding.rule_set, facts=(ref,))
+def judged(facts: PilotFacts, found: Iterable[OpenFinding], standing: Standing) -> tuple[FindingCleared, ...]:
+    """A decision whose verdicts hold clears them, at its own time; its event and the pilot's answer are the evidence."""
+    evidence = Evidence(rule_version=facts.binding.rule_set, facts=(standing.event, standing.answer.event))
     return tuple(
         FindingCleared(
-            at=now,
+            at=standing.decision.at,
             pilot_id=facts.pilot_id,
             finding_id=one.finding_id,
             rule=one.rule,

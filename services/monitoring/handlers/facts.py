@@ -8,14 +8,15 @@ from typing import Any, TypeVar
 
 from aiokafka.partitioner import murmur2
 
-from services.monitoring.core import assessment, facts, people
+from services.monitoring.core import assessment, facts, people, verdicts
 from services.monitoring.core.assessment import Past
 from services.monitoring.core.facts import Fact, PilotFacts
+from services.monitoring.core.verdicts import Heard
 from services.monitoring.handlers.desk import Desk, locked, tell
 from services.monitoring.store import books, findings, matters, pilots
 from shared.contracts.base import PilotEvent
 from shared.contracts.events.applications import IncidentReported, PilotAmended, PilotEnded, PilotRegistered
-from shared.contracts.events.decisions import CheckConcluded, DecisionIssued, ReportReviewed
+from shared.contracts.events.decisions import CheckConcluded, ReportReviewed
 from shared.contracts.events.monitoring import EventRef
 from shared.platform import deadlines
 from shared.platform.cloudevents import Received, key_of
@@ -51,14 +52,22 @@ async def on_incident(desk: Desk, tx: Tx, received: Received[IncidentReported]) 
         await tell(desk, tx, [opened])
 
 
-async def on_decision(desk: Desk, tx: Tx, received: Received[DecisionIssued]) -> None:
-    """Findings that people brought clear when a decision has judged them; every verdict enters the risk's history."""
+async def on_decision(desk: Desk, tx: Tx, received: Received[Heard]) -> None:
+    """A decision, or the pilot's answer to it, whichever comes first. When both are here and the verdicts hold, findings that people brought
+    clear, at the decision's own time, and every verdict enters the risk's history."""
     event = received.event
     pilot = await locked(tx, event.pilot_id)
-    named = {one.finding_id for one in event.findings} | {item.subject_id for item in event.items if item.subject_id}
-    found = await findings.open_by_people(tx, pilot.pilot_id, named)
-    await tell(desk, tx, people.judged(pilot, found, _ref(received), event.at))
-    await _judged(desk, tx, pilot, event.at, lambda past: assessment.decided(past, event, received.meta.id))
+    before = await matters.judgement(tx, pilot.pilot_id, event.decision_id)
+    after = verdicts.heard(before, event, _ref(received))
+    if not after.complete:
+        await matters.save_judgement(tx, pilot.pilot_id, event.decision_id, after)
+        return
+    await matters.forget_judgement(tx, pilot.pilot_id, event.decision_id)
+    standing = after.standing()
+    if standing is not None:
+        found = await findings.open_by_people(tx, pilot.pilot_id, standing.names)
+        await tell(desk, tx, people.judged(pilot, found, standing))
+        await _judged(desk, tx, pilot, standing.known_at, lambda past: assessment.decided(past, standing))
 
 
 async def on_check(desk: Desk, tx: Tx, received: Received[CheckConcluded]) -> None:

@@ -1,4 +1,4 @@
-"""Tips and referrals as they came, and the judged past that the risk score reads."""
+"""Tips and referrals as they came, decisions and answers that wait for each other, and the judged past that the risk score reads."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from services.monitoring.core.assessment import Past
+from services.monitoring.core.verdicts import Judgement
 from shared.contracts.events.monitoring import ReferralReceived, TipReceived
 from shared.platform.db import Tx
 
@@ -32,3 +33,23 @@ async def save_past(tx: Tx, pilot_id: UUID, past: Past) -> None:
         "insert into risk (pilot_id, past) values (%s, %s) on conflict (pilot_id) do update set past = excluded.past",
         (pilot_id, Jsonb(past.model_dump(mode="json"))),
     )
+
+
+async def judgement(tx: Tx, pilot_id: UUID, decision_id: UUID) -> Judgement:
+    """What has arrived of a decision and its answer. The pilot is to be locked: the other half may be on its way."""
+    sql = "select body from judgement where pilot_id = %s and decision_id = %s"
+    row = await (await tx.execute(sql, (pilot_id, decision_id))).fetchone()
+    return Judgement() if row is None else Judgement.model_validate(row["body"])
+
+
+async def save_judgement(tx: Tx, pilot_id: UUID, decision_id: UUID, half: Judgement) -> None:
+    await tx.execute(
+        "insert into judgement (pilot_id, decision_id, body) values (%s, %s, %s) "
+        "on conflict (pilot_id, decision_id) do update set body = excluded.body",
+        (pilot_id, decision_id, Jsonb(half.model_dump(mode="json"))),
+    )
+
+
+async def forget_judgement(tx: Tx, pilot_id: UUID, decision_id: UUID) -> None:
+    """Both are here: nothing waits any more."""
+    await tx.execute("delete from judgement where pilot_id = %s and decision_id = %s", (pilot_id, decision_id))

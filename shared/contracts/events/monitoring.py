@@ -93,7 +93,7 @@ class FindingEscalated(_Finding):
 
 
 class FindingCleared(_Finding):
-    """``not_owed``: the pilot had withdrawn or ended before the period's silence counted; ``judged``: by decision."""
+    """``not_owed``: the pilot had withdrawn or ended before the period's silence counted; ``judged``: by a decision that was not without effect."""
 
     reason: Literal["recovered", "corrected", "adjusted", "not_owed", "judged", "pilot_ended"]
 

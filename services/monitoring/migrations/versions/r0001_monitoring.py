@@ -161,6 +161,14 @@ _STATEMENTS = (
     )
     """,
     """
+    create table judgement (
+        pilot_id uuid not null,
+        decision_id uuid not null,
+        body jsonb not null,
+        primary key (pilot_id, decision_id)
+    )
+    """,
+    """
     create table risk (
         pilot_id uuid primary key,
         past jsonb not null
