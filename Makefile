@@ -47,8 +47,8 @@ doctor: $(STAMP) ## is this machine able to run the stack?
 demo: $(STAMP) ## a whole season of the sandbox on real figures, in a few minutes
 	@$(BIN)/haukiem demo
 
-test: $(STAMP) ## all tests
-	$(PYTEST) -n $(WORKERS) --dist loadgroup
+test: $(STAMP) ## all tests; every branch of the three cores must be covered
+	$(PYTEST) -n $(WORKERS) --dist loadgroup --cov
 
 lint: $(STAMP) ## style, format, and the rules of the layers
 	$(BIN)/ruff check

@@ -1,12 +1,31 @@
-"""Servers that all tests share. Each is started when a test first asks for it, once for all processes of the test run."""
+"""Servers that all tests share. Each is started when a test first asks for it, once for all processes of the test run. And whose work
+counts as covering the cores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
+import coverage
 import pytest
 
 from deploy.local.testing import create_database, drop_database, shared_server
+
+CORE_TESTS = Path(__file__).parent / "core"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure coverage, where it is asked for, in the tests of the cores alone: what a journey happens to pass through is not proved, and
+    a tracer would slow the rest."""
+    measuring = coverage.Coverage.current()
+    if measuring is None or CORE_TESTS in item.path.parents:
+        return (yield)
+    measuring.stop()
+    try:
+        return (yield)
+    finally:
+        measuring.start()
 
 
 @pytest.fixture(scope="session")
