@@ -70,6 +70,15 @@ class Forbidden(HaukiemError):
         super().__init__(self.main.en)
 
 
+class TooMany(HaukiemError):
+    """Called too often: HTTP 429. ``seconds`` is how long to wait before the next call."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        self.main = problem("too_many_requests", seconds=seconds)
+        super().__init__(self.main.en)
+
+
 class Transient(HaukiemError):
     """It may work later (the database is away): HTTP 503; a consumer pauses, backs off and tries again, and never skips."""
 

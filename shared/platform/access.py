@@ -12,6 +12,7 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
+from shared.contracts.access.rule import RateLimit
 from shared.contracts.errors import Forbidden, NotFound, Unauthenticated
 from shared.platform.auth import Principal
 
@@ -28,6 +29,8 @@ class Rule(Protocol):
     def roles(self) -> Set[str]: ...
     @property
     def ownership(self) -> str: ...
+    @property
+    def limit(self) -> RateLimit | None: ...
 
 
 AccessTable = Mapping[str, Rule]

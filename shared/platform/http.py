@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from shared.contracts.errors import (
     Forbidden,
@@ -25,6 +26,7 @@ from shared.contracts.errors import (
     NotFound,
     NotYet,
     Refused,
+    TooMany,
     Transient,
     Unauthenticated,
     problem,
@@ -35,6 +37,7 @@ from shared.platform.auth import Verifier
 from shared.platform.boundary import Boundary
 from shared.platform.health import Health
 from shared.platform.metrics import Metrics
+from shared.platform.ratelimit import RateLimits
 from shared.platform.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
@@ -44,8 +47,9 @@ _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class GuardedRoute(APIRoute):
-    """A route that asks who calls and whether the role may, before anything of the request is read; then refuses what no handler
-    should see: another media type than JSON where JSON is due, and text that cannot be stored."""
+    """A route that counts the call where its action has a limit, and asks who calls and whether the role may, before anything of the
+    request is read; then refuses what no handler should see: another media type than JSON where JSON is due, and text that cannot be
+    stored."""
 
     def get_route_handler(self) -> _Handler:
         handle = super().get_route_handler()
@@ -53,6 +57,8 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             request.state.route = self.path_format
+            limits: RateLimits = request.app.state.rate_limits
+            await limits.take(self.name, request.client.host if request.client else None)
             request.state.grant = await _granted(request, self.name)
             validation.check_text(request.path_params, place="path")
             validation.check_text(request.query_params, place="query")
@@ -85,7 +91,8 @@ def create_app(
     routers: Sequence[APIRouter],
     version: str = "1",
 ) -> FastAPI:
-    """The application of ``service``. Raises ``ValueError`` for a route without a row in ``access``, or one that is not guarded."""
+    """The application of ``service``. Raises ``ValueError`` for a route without a row in ``access``, or one that is not guarded, and for
+    a rate limit of an action that there is not."""
     app = FastAPI(
         title=f"Hậu Kiểm: {service}",
         version=version,
@@ -97,6 +104,7 @@ def create_app(
     )
     app.state.access = access
     app.state.verifier = verifier
+    app.state.rate_limits = limits = RateLimits(access, settings.rate_limits, metrics)
     app.add_exception_handler(HaukiemError, _on_expected)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
@@ -106,8 +114,11 @@ def create_app(
     for route in app.router.routes:
         _demand_guard(route, access)
     # The document is made once, here: a route that cannot be described fails the start, not the first reader.
-    app.openapi_schema = openapi.document(app, access)
+    app.openapi_schema = openapi.document(app, access, limits.actions)
     app.openapi = lambda: app.openapi_schema or {}  # type: ignore[method-assign]
+    if settings.trusted_proxies:
+        proxies = [str(network) for network in settings.trusted_proxies]
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)
     app.add_middleware(Boundary, metrics=metrics, body_limit=settings.body_limit)
     return app
 
@@ -193,6 +204,8 @@ def _on_expected(request: Request, error: Exception) -> Response:
         case Unauthenticated():
             log.info("unauthenticated", reason=str(error))
             return problems.answer(request, 401, error.main, headers={"WWW-Authenticate": "Bearer"})
+        case TooMany():
+            return problems.answer(request, 429, error.main, headers={"Retry-After": str(error.seconds)})
         case Transient() | NotYet():
             log.warning("unavailable", error=str(error))
             return problems.answer(request, 503, problem("unavailable"), headers={"Retry-After": RETRY_AFTER_SECONDS})

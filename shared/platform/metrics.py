@@ -29,6 +29,13 @@ class Metrics:
         self.http_seconds = self._histogram("http_request_seconds", "Time to answer a request", "method", "route")
         self.http_busy = self.gauge("http_requests_in_progress", "Requests being answered now")
 
+        self.rate_limited = self._counter(
+            "http_rate_limited",
+            "Requests refused as too many, by whose limit it was: address or process",
+            "action",
+            "by",
+        )
+
         self.consumed = self._counter(
             "consumer_records", "Records consumed, by outcome", "consumer", "topic", "outcome"
         )

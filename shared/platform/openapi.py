@@ -4,7 +4,7 @@ tokens, problem details, the ``Idempotency-Key``, and that a field which the doc
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from fastapi import FastAPI
@@ -23,6 +23,7 @@ _WORDS = {
     "413": "The body is too large.",
     "415": "The media type is not accepted.",
     "422": "A field is not valid; each error names it by a JSON pointer.",
+    "429": "Too many such requests from one address, or from all together; Retry-After says how many seconds to wait.",
     "503": "Something that this needs is away for a moment; Retry-After says how long to wait.",
 }
 _ALWAYS = ("404", "409", "422", "503")
@@ -31,8 +32,8 @@ _WITH_BODY = ("400", "413", "415")
 _SCHEMAS = "#/components/schemas/"
 
 
-def document(app: FastAPI, access: AccessTable) -> dict[str, Any]:
-    """The document of ``app``, whose operation ids begin with their action."""
+def document(app: FastAPI, access: AccessTable, limited: Set[str]) -> dict[str, Any]:
+    """The document of ``app``, whose operation ids begin with their action. ``limited`` are the actions that have a rate limit."""
     made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     spec = copy.deepcopy(made)  # what routes say of themselves is theirs
     components = spec.setdefault("components", {})
@@ -44,6 +45,7 @@ def document(app: FastAPI, access: AccessTable) -> dict[str, Any]:
     schemas["ProblemDetails"] = problem
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     components["responses"] = {f"Problem{status}": _response(words) for status, words in _WORDS.items()}
+    components["responses"]["Problem429"]["headers"] = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
     components["responses"]["Problem"] = _response("Any other refusal.")
     _hoist(spec)
     seen: set[str] = set()
@@ -52,7 +54,7 @@ def document(app: FastAPI, access: AccessTable) -> dict[str, Any]:
             action = operation["operationId"]
             public = access[action].ownership == PUBLIC
             operation["security"] = [] if public else [{"bearer": []}]
-            _declare(operation, public=public)
+            _declare(operation, public=public, limited=action in limited)
             if action in seen:
                 operation["operationId"] = f"{action}:{method}:{path}"
             seen.add(action)
@@ -60,13 +62,14 @@ def document(app: FastAPI, access: AccessTable) -> dict[str, Any]:
     return spec
 
 
-def _declare(operation: dict[str, Any], *, public: bool) -> None:
+def _declare(operation: dict[str, Any], *, public: bool, limited: bool) -> None:
     for parameter in operation.get("parameters", ()):
         if (parameter["in"], parameter["name"].lower()) == ("header", idempotency.HEADER.lower()):
             parameter |= {"name": idempotency.HEADER, "required": True, "schema": idempotency.SCHEMA}
     responses = operation["responses"]
     responses.pop("422", None)
     statuses = (*_ALWAYS, *(() if public else _GUARDED), *(_WITH_BODY if "requestBody" in operation else ()))
+    statuses += ("429",) if limited else ()
     for status in sorted(statuses):
         responses.setdefault(status, {"$ref": f"#/components/responses/Problem{status}"})
     responses["default"] = {"$ref": "#/components/responses/Problem"}

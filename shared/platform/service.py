@@ -110,6 +110,7 @@ async def _run_open(service: Service, stop: asyncio.Event) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # which proxies are believed is said by the application's own settings
             lifespan="off",
             timeout_graceful_shutdown=int(settings.shutdown_seconds),
         )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
+from limits import parse_many
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.contracts.access.rule import RateLimit
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -41,12 +45,36 @@ class ServiceSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     body_limit: int = Field(default=1_048_576, ge=1024)
     """Bytes of the largest request body that is read."""
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    """Networks of the proxies whose ``X-Forwarded-For`` says who calls. Without any, who calls is the peer of the connection."""
+    rate_limits: dict[str, RateLimit] = {}
+    """By action, instead of what the access table says."""
     db_pool: int = Field(default=10, ge=2, le=200)
     republish_on_new_cluster: bool = False
     """Whether the relay sends its retained rows again by itself when Kafka's cluster id has changed."""
     poison_limit: int = Field(default=100, ge=1)
     """How many records a consumer may have set aside as poison before it stops rather than set everything aside."""
     shutdown_seconds: float = Field(default=20.0, gt=0)
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split_proxies(cls, value: object) -> object:
+        return tuple(each.strip() for each in value.split(",") if each.strip()) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _not_everybody(cls, value: tuple[IPv4Network | IPv6Network, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+        if any(network.prefixlen == 0 for network in value):
+            raise ValueError("the whole internet is no proxy: whoever is trusted may call under any address")
+        return value
+
+    @field_validator("rate_limits")
+    @classmethod
+    def _readable_limits(cls, value: dict[str, RateLimit]) -> dict[str, RateLimit]:
+        for limit in value.values():
+            for text in (limit.each, limit.all):
+                parse_many(text)
+        return value
 
     @field_validator("roles", mode="before")
     @classmethod

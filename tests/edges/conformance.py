@@ -14,8 +14,8 @@ from shared.platform.context import is_well_formed
 from shared.platform.problems import MEDIA_TYPE, ProblemDetails
 from tests.edges.hosting import Edge, may
 
-_BEFORE_THE_ROLE = frozenset({404, 405, 413})
-"""No such path, no such method, too large: said to anyone, before it is known who asks."""
+_BEFORE_THE_ROLE = frozenset({404, 405, 413, 429})
+"""No such path, no such method, too large, too often: said to anyone, before it is known who asks."""
 _LEAKS = re.compile(r"Traceback|psycopg|File \"|site-packages|select \*|pydantic\.", re.IGNORECASE)
 
 

@@ -15,6 +15,7 @@ from fastapi import APIRouter, FastAPI, Path, Query, Request
 from openapi_spec_validator import validate
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from shared.contracts.access.rule import RateLimit
 from shared.contracts.base import Instant
 from shared.contracts.errors import NotFound, NotYet, Refused, Transient
 from shared.platform import context
@@ -32,6 +33,7 @@ from tests.platform.issuer import Issuer
 class Row:
     roles: frozenset[str]
     ownership: str
+    limit: RateLimit | None = None
 
 
 def row(ownership: str, *roles: str) -> Row:

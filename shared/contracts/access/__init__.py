@@ -6,10 +6,10 @@ Enforcement stands in one place (:mod:`shared.platform.access`); a route that is
 from __future__ import annotations
 
 from shared.contracts.access import applications, decisions, monitoring, ops
-from shared.contracts.access.rule import Ownership, Role, Rule, rule
+from shared.contracts.access.rule import Ownership, RateLimit, Role, Rule, rule
 
 APPLICATIONS: dict[str, Rule] = applications.TABLE | ops.TABLE
 MONITORING: dict[str, Rule] = monitoring.TABLE | ops.TABLE
 DECISIONS: dict[str, Rule] = decisions.TABLE | ops.TABLE
 
-__all__ = ["APPLICATIONS", "DECISIONS", "MONITORING", "Ownership", "Role", "Rule", "rule"]
+__all__ = ["APPLICATIONS", "DECISIONS", "MONITORING", "Ownership", "RateLimit", "Role", "Rule", "rule"]

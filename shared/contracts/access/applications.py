@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.contracts.access.rule import Ownership, Role, Rule, rule
+from shared.contracts.access.rule import Ownership, RateLimit, Role, Rule, rule
 
 _STARTUP = rule(Ownership.OWN, Role.STARTUP)
 _READERS = rule(Ownership.OWN, Role.STARTUP, Role.OFFICER, Role.SUPERVISOR, Role.AUDITOR)
@@ -25,6 +25,7 @@ TABLE: dict[str, Rule] = {
     "applications.incidents": _STARTUP,
     "applications.periodic_reports": _STARTUP,
     "applications.final_report": _STARTUP,
-    "applications.check": rule(Ownership.PUBLIC),
+    # Anyone's, and it judges a whole dossier's worth of answers: one address is a house, or a school behind one.
+    "applications.check": rule(Ownership.PUBLIC, limit=RateLimit(each="60/minute", all="1200/minute")),
     "applications.reference": rule(Ownership.PUBLIC),
 }

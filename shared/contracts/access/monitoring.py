@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.contracts.access.rule import Ownership, Role, Rule, rule
+from shared.contracts.access.rule import Ownership, RateLimit, Role, Rule, rule
 
 _READERS = (Role.STARTUP, Role.OFFICER, Role.SUPERVISOR, Role.AUDITOR)
 
@@ -14,7 +14,8 @@ TABLE: dict[str, Rule] = {
     "monitoring.usage": rule(Ownership.OWN, *_READERS),
     "monitoring.risk": rule(Ownership.OWN, *_READERS),
     "monitoring.findings.list": rule(Ownership.OWN, Role.OFFICER, Role.SUPERVISOR, Role.AUDITOR),
-    "monitoring.tips.send": rule(Ownership.PUBLIC),
+    # Anyone's, and each tip is a finding that an officer reads.
+    "monitoring.tips.send": rule(Ownership.PUBLIC, limit=RateLimit(each="10/minute; 100/day", all="300/minute")),
     # Another authority may refer any pilot: the officer's own competence is not asked for.
     "monitoring.referrals.send": rule(Ownership.ANY, Role.OFFICER, Role.SUPERVISOR),
 }

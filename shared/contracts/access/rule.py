@@ -1,4 +1,4 @@
-"""The form of one row of the access table: which roles may do an action, and on whose things."""
+"""The form of one row of the access table: which roles may do an action, on whose things, and how often."""
 
 from __future__ import annotations
 
@@ -24,11 +24,23 @@ class Ownership(StrEnum):
 
 
 @dataclass(frozen=True)
+class RateLimit:
+    """How often an action may be called, such as ``10/minute`` or ``10/minute; 100/day``: ``each`` by one client address, ``all`` by
+    everybody together in one process."""
+
+    each: str
+    all: str
+
+
+@dataclass(frozen=True)
 class Rule:
+    """``limit`` is what a process holds to unless its settings say otherwise; None does not count calls."""
+
     roles: frozenset[Role]
     ownership: Ownership
+    limit: RateLimit | None = None
 
 
-def rule(ownership: Ownership, *roles: Role) -> Rule:
+def rule(ownership: Ownership, *roles: Role, limit: RateLimit | None = None) -> Rule:
     """A row of the table; ``public`` rows name no role."""
-    return Rule(frozenset(roles), ownership)
+    return Rule(frozenset(roles), ownership, limit)

@@ -22,6 +22,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Hệ thống tạm thời bận, hãy thử lại sau ít giây.",
         "The system is busy for a moment; try again in a few seconds.",
     ),
+    "too_many_requests": (
+        "Có quá nhiều yêu cầu. Hãy thử lại sau {seconds} giây.",
+        "There are too many requests. Try again in {seconds} seconds.",
+    ),
     "internal": (
         "Lỗi nội bộ. Hãy gửi mã {correlation_id} cho đơn vị vận hành.",
         "Internal error. Give the code {correlation_id} to the operators.",
