@@ -491,10 +491,12 @@ def running() -> Office:
     return office
 
 
-def breached(when: datetime | None = None) -> tuple[Office, m.FindingOpened, m.InterimMeasureTaken]:
+def breached(
+    when: datetime | None = None, *, severity: Severity = Severity.CRITICAL
+) -> tuple[Office, m.FindingOpened, m.InterimMeasureTaken]:
     """A running pilot whose crowd cap is exceeded and whose intake is restricted."""
     office = running()
-    opened = finding_opened(office.pilot_id, when or at("2026-07-19 23:00"))
+    opened = finding_opened(office.pilot_id, when or at("2026-07-19 23:00"), severity=severity)
     taken = measure_taken(opened)
     office.hear(opened)
     office.hear(taken)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.decisions.core import proposals
 from services.decisions.core.life import MOVES, ProposalState
 from shared.contracts.events import decisions as d
-from shared.contracts.pilot import PilotState
+from shared.contracts.pilot import PilotState, Severity
 from tests.decisions_kit import (
     MINH,
     TUESDAY,
@@ -15,6 +15,7 @@ from tests.decisions_kit import (
     breached,
     calendar,
     due,
+    finding_escalated,
     names,
     not_applied,
     of_kind,
@@ -49,6 +50,17 @@ def test_a_decision_without_effect_brings_its_items_back_and_takes_what_it_had_o
     assert office.book.open_item(d.ItemKind.SUSPENSION) is None
     assert office.book.findings[opened.finding_id].judged_by is None
     assert names(told) == ["ItemResolved", "ItemOpened"] or "ItemOpened" in names(told)
+
+
+def test_what_stands_open_again_already_does_not_come_back_twice() -> None:
+    office, opened, _ = breached(severity=Severity.MAJOR)
+    proposal = office.decide(TUESDAY, "suspend", office.item("finding"))
+    office.hear(finding_escalated(opened, at("2026-07-30 10:00"), Severity.CRITICAL))
+    decision_id = office.now_of(proposal).decision_id
+    assert decision_id is not None
+    told = office.hear(not_applied(office.pilot_id, at("2026-07-30 12:00"), decision_id, "suspend"))
+    assert names(told) == ["ItemResolved"], "the suspension that never was; the finding stands already"
+    assert office.item("finding").severity is Severity.CRITICAL
 
 
 def test_without_effect_on_an_ended_pilot_reopens_nothing() -> None:

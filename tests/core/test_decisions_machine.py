@@ -142,8 +142,17 @@ class Season(RuleBasedStateMachine):
     @precondition(lambda self: self.office.book.proposals)
     @rule(which=PICK, late=st.integers(0, 200))
     def a_reply_comes(self, which: int, late: int) -> None:
+        """It is told twice, and a second one is sent: what the first did is all that happens."""
         proposal = self._proposal(which)
-        self.office.hear(reply_filed(self.office.pilot_id, self.now - timedelta(hours=late), proposal.proposal_id))
+        when = self.now - timedelta(hours=late)
+        reply = reply_filed(self.office.pilot_id, when, proposal.proposal_id)
+        told = self.office.hear(reply)
+        opened = of_kind(told, d.ItemOpened)
+        after = self.office.book
+        assert all(one.reply_id == reply.reply_id for one in opened)
+        for again in (reply, reply_filed(self.office.pilot_id, when, proposal.proposal_id)):
+            assert self.office.hear(again) == ()
+            assert self.office.book == after
 
     @precondition(lambda self: self.office.book.pilot.state in RUNNING)
     @rule()
@@ -309,6 +318,15 @@ class Season(RuleBasedStateMachine):
         resolved = [i.item_id for i in of_kind(self.office.told, d.ItemResolved)]
         assert len(set(opened)) == len(opened) and len(set(resolved)) == len(resolved)
         assert set(opened) - set(resolved) == {i.item_id for i in self.office.book.open_items}
+
+    @invariant()
+    def one_thing_stands_before_an_officer_once(self) -> None:
+        if not hasattr(self, "office"):
+            return
+        about = [(i.kind, i.subject, i.subject_id) for i in self.office.book.open_items]
+        assert len(set(about)) == len(about), about
+        findings_open = [i.subject_id for i in self.office.book.open_items if i.kind in FINDING_KINDS]
+        assert len(set(findings_open)) == len(findings_open)
 
     @invariant()
     def no_decision_without_its_evidence_its_eyes_and_its_authority(self) -> None:

@@ -20,6 +20,7 @@ from tests.decisions_kit import (
     at,
     calendar,
     due,
+    finding_escalated,
     finding_opened,
     names,
     of_kind,
@@ -116,3 +117,25 @@ def test_a_remedys_clock_fires_once() -> None:
     office.fire(deadline)
     assert office.fire(deadline) == ()
     assert office.book.remedies[decision.decision_id].state is RemedyState.TO_VERIFY
+
+
+@pytest.mark.parametrize(
+    ("grown", "now"), [(Severity.MAJOR, Severity.CRITICAL), (Severity.CRITICAL, Severity.CRITICAL)]
+)
+def test_what_was_not_done_raises_the_item_that_its_finding_has_opened_again(grown: Severity, now: Severity) -> None:
+    """Not a second item about one thing; and what was proposed without knowing it is withdrawn where the item rises."""
+    office = running()
+    opened = finding_opened(office.pilot_id, at("2026-07-20 10:00"), severity=Severity.MAJOR)
+    office.hear(opened)
+    office.decide(TUESDAY, "order_takedown", office.item("finding"), remedy_text="Sắp xếp lại lối đi.")
+    decision = of_kind(office.told, d.DecisionIssued)[-1]
+    looked = at("2026-07-23 10:00")
+    office.fire_until(looked)
+    office.hear(finding_escalated(opened, looked, grown))
+    standing = office.item("finding")
+    draft = office.draft(looked, "warn", standing)
+    told = office.keep(remedies.verify(office.book, MINH, decision.decision_id, False, "Chưa", looked, calendar()))
+    assert names(told) == ["RemedyVerified", "ItemResolved"]
+    back = office.item("finding")
+    assert (back.item_id, back.severity) == (standing.item_id, now)
+    assert office.now_of(draft).live is (grown is now)

@@ -8,7 +8,7 @@ from uuid import uuid4
 from services.decisions.core import cases, proposals, replies
 from services.decisions.core.life import ProposalState
 from shared.contracts.events import decisions as d
-from shared.contracts.pilot import PilotState
+from shared.contracts.pilot import PilotState, Severity
 from tests.decisions_kit import (
     CROWD,
     HOA,
@@ -21,6 +21,7 @@ from tests.decisions_kit import (
     calendar,
     due,
     ended,
+    finding_escalated,
     names,
     of_kind,
     reply_filed,
@@ -109,12 +110,48 @@ def test_a_reply_in_time_that_arrives_after_it_had_moved_on_brings_it_back_to_th
     assert office.now_of(proposal).state is ProposalState.AWAITING_SECOND
 
 
-def test_a_reply_in_time_that_arrives_after_the_decision_reopens_the_item() -> None:
+def test_a_reply_in_time_that_arrives_after_the_decision_brings_the_item_back_and_is_its_cause() -> None:
     office, opened, _ = breached()
     proposal = office.decide(TUESDAY, "suspend", office.item("finding"))
-    told = office.hear(reply_filed(office.pilot_id, at("2026-07-28 12:00"), proposal.proposal_id))
-    (again,) = of_kind(told, d.ItemOpened)
+    reply = reply_filed(office.pilot_id, at("2026-07-28 12:00"), proposal.proposal_id)
+    (again,) = of_kind(office.hear(reply), d.ItemOpened)
     assert (again.kind, again.subject_id, again.clock) == ("finding", opened.finding_id, "case_critical")
+    assert again.reply_id == office.item("finding").reply_id == office.now_of(proposal).reply_id == reply.reply_id
+
+
+def test_only_the_first_unheard_reply_brings_anything_back() -> None:
+    office, _, _ = breached()
+    proposal = office.decide(TUESDAY, "suspend", office.item("finding"))
+    reply = reply_filed(office.pilot_id, at("2026-07-28 12:00"), proposal.proposal_id)
+    office.hear(reply)
+    after = office.book
+    for again in (reply, reply_filed(office.pilot_id, at("2026-07-28 13:00"), proposal.proposal_id)):
+        assert office.hear(again) == ()
+        assert office.book == after
+
+
+def test_an_unheard_reply_about_what_stands_open_again_is_named_there() -> None:
+    office, opened, _ = breached(severity=Severity.MAJOR)
+    proposal = office.decide(TUESDAY, "suspend", office.item("finding"))
+    office.hear(finding_escalated(opened, at("2026-07-30 10:00"), Severity.CRITICAL))
+    standing = office.item("finding")
+    office.keep(cases.snooze(office.book, LAN, at("2026-07-30 12:00"), "Chờ", at("2026-07-30 11:00"), calendar()))
+    reply = reply_filed(office.pilot_id, at("2026-07-28 12:00"), proposal.proposal_id)
+    assert office.hear(reply) == ()
+    assert office.item("finding") == replace(standing, reply_id=reply.reply_id)
+    assert office.book.case is not None and office.book.case.snoozed_until is None
+
+
+def test_the_first_answer_to_a_supplement_counts() -> None:
+    office, _, _ = breached()
+    request = uuid4()
+    office.keep(cases.ask_supplement(office.book, LAN, request, "Sơ đồ", TUESDAY, calendar()))
+    office.hear(reply_filed(office.pilot_id, at("2026-07-22 12:00"), request))
+    after = office.book
+    assert office.hear(reply_filed(office.pilot_id, at("2026-07-23 12:00"), request)) == ()
+    assert office.book == after
+    assert after.case is not None and after.case.supplement is not None
+    assert after.case.supplement.answered_at == at("2026-07-22 12:00")
 
 
 def test_after_the_end_an_unheard_reply_reopens_nothing() -> None:

@@ -23,7 +23,7 @@ from services.decisions.core.model import (
     Resolution,
 )
 from shared.contracts.base import Due, Event
-from shared.contracts.events.decisions import CaseClosed, CaseOpened, ItemKind, ItemOpened, ItemResolved
+from shared.contracts.events.decisions import CaseClosed, CaseOpened, ItemKind, ItemOpened, ItemRef, ItemResolved
 from shared.contracts.pilot import Severity
 from shared.contracts.rules import FrozenRules, Pause
 from shared.reference.calendar import Calendar
@@ -110,10 +110,12 @@ class Change:
         due: Due | None = None,
         authority: str | None = None,
         late: bool = False,
+        reply_id: UUID | None = None,
     ) -> Item:
         """Open an item, and the case where there is none. A clock without a ``due`` runs from now by the pilot's rules.
 
-        A new item wakes a snoozed case, and waits with the others while a supplement is awaited.
+        A new item wakes a snoozed case, and waits with the others while a supplement is awaited. ``reply_id``: the unheard reply that
+        brought it back.
         """
         case = self.ensure_case()
         if clock is not None and due is None:
@@ -133,6 +135,7 @@ class Change:
             authority=authority or self.book.pilot.lead_authority,
             opened_at=self.now,
             late=late,
+            reply_id=reply_id,
         )
         self.case(items=case.items + 1, snoozed_until=None, snooze_reason=None)
         supplement = case.supplement
@@ -152,9 +155,22 @@ class Change:
                 clock=clock,
                 due=due,
                 authority=item.authority,
+                reply_id=reply_id,
             )
         )
         return item
+
+    def standing(self, ref: Item | ItemRef) -> Item | None:
+        """The open item about the very thing that ``ref`` was about: brought back already, by another way."""
+        return self.book.open_item(ref.kind, subject=ref.subject, subject_id=ref.subject_id)
+
+    def escalate(self, item: Item, severity: Severity) -> None:
+        """An open item rises: the clock of its severity runs anew from now, and a snoozed case wakes."""
+        clock = clocks.case_clock(severity)
+        due = clocks.due_by_clock(self.rules, clock, self.now, self.calendar)
+        risen = replace(item, severity=severity, clock=clock, clock_from=self.now, due=due, pauses=(), overdue=False)
+        self.put(risen)
+        self.case(snoozed_until=None, snooze_reason=None)
 
     def resolve(self, item: Item, resolution: Resolution, *, decision_id: UUID | None = None) -> None:
         """Resolve an open item. Live proposals that name it have lost their object and are withdrawn."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from services.decisions.core.change import Change, Step
-from services.decisions.core.clocks import case_clock, due_by_clock
+from services.decisions.core.clocks import case_clock
 from services.decisions.core.model import Book, Finding, Item
 from shared.contracts.errors import Poison
 from shared.contracts.events.decisions import ItemKind
@@ -60,21 +60,7 @@ def escalated(book: Book, event: FindingEscalated, calendar: Calendar) -> Step:
     if item is None:
         _open(change, finding)
         return change.done()
-    item = change.book.items[item.item_id]
-    clock = case_clock(event.severity)
-    due = due_by_clock(change.rules, clock, event.at, calendar)
-    change.put(
-        replace(
-            item,
-            severity=event.severity,
-            clock=clock,
-            clock_from=event.at,
-            due=due,
-            pauses=(),
-            overdue=False,
-        )
-    )
-    change.case(snoozed_until=None, snooze_reason=None)
+    change.escalate(change.book.items[item.item_id], event.severity)
     return change.done()
 
 

@@ -64,6 +64,7 @@ def _issue(change: Change, proposal: Proposal, second: str | None, chain: Chain)
             authority=proposal.authority,
             items=decision.items,
             issued_at=change.now,
+            chain_position=chain.length,
         )
     )
     if content.kind == "confirm_measure":
@@ -234,9 +235,13 @@ def not_applied(book: Book, event: DecisionNotApplied, calendar: Calendar) -> tu
 
 
 def _reopen(change: Change, item: Item) -> None:
+    """As a new item, unless the same thing stands before an officer already (its finding escalated meanwhile)."""
+    if change.standing(item) is not None:
+        return
     if item.kind is ItemKind.STANDSTILL and item.due is not None and change.now >= item.due.instant:
         return
     measure = change.book.measures.get(item.subject_id) if item.kind is ItemKind.MEASURE and item.subject_id else None
+    # A confirmed measure is in sight as an item of another subject.
     in_sight = (
         measure is not None and change.book.open_item(ItemKind.MEASURE, subject_id=measure.measure_id) is not None
     )

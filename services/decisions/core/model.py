@@ -182,7 +182,8 @@ class Hold:
 class Item:
     """One thing that needs a person. ``due`` is when its clock runs out; while ``holds`` stand, the clock does not run.
 
-    ``overdue``: the due instant has passed and was counted. ``late``: what it is about was filed after its time.
+    ``overdue``: the due instant has passed and was counted. ``late``: what it is about was filed after its time. ``reply_id``: a reply in
+    time that the decision before had not heard, and that must be heard now.
     """
 
     item_id: UUID
@@ -205,6 +206,7 @@ class Item:
     resolved_at: datetime | None = None
     resolution: Resolution | None = None
     decision_id: UUID | None = None
+    reply_id: UUID | None = None
 
     @property
     def open(self) -> bool:
@@ -291,7 +293,7 @@ Effect = Literal["awaited", "applied", "without_effect"]
 
 @dataclass(frozen=True)
 class Issued:
-    """A decision in force, as far as the pilot's answer to it matters."""
+    """A decision in force, as far as the pilot's answer to it matters. ``chain_position``: its place in the authority's chain, from 1."""
 
     decision_id: UUID
     pilot_id: UUID
@@ -301,6 +303,7 @@ class Issued:
     authority: str
     items: tuple[ItemRef, ...]
     issued_at: datetime
+    chain_position: int
     effect: Effect = "awaited"
     effect_at: datetime | None = None
     why: str | None = None

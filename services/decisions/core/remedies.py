@@ -72,11 +72,17 @@ def _come_back(change: Change, remedy: OrderedRemedy) -> None:
         finding = change.book.findings.get(ref.subject_id) if ref.subject_id is not None else None
         if finding is not None and ref.kind in FINDING_KINDS:
             change.finding(replace(finding, judged_by=None, verdict=None))
-        change.open_item(
-            ref.kind,
-            ref.subject,
-            subject_id=ref.subject_id,
-            severity=severity,
-            clock=case_clock(severity),
-            authority=remedy.authority,
-        )
+        standing = change.standing(ref)
+        if standing is None:
+            change.open_item(
+                ref.kind,
+                ref.subject,
+                subject_id=ref.subject_id,
+                severity=severity,
+                clock=case_clock(severity),
+                authority=remedy.authority,
+            )
+        elif standing.severity is None or severity.rank > standing.severity.rank:
+            # What was proposed meanwhile did not know that nothing had been mended.
+            change.withdraw_naming((standing.item_id,), "evidence_changed")
+            change.escalate(change.book.items[standing.item_id], severity)

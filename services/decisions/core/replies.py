@@ -49,17 +49,27 @@ def _to_proposal(change: Change, proposal: Proposal, event: ReplyFiled) -> None:
             for one in (heard, *(change.book.proposals[other] for other in heard.together)):
                 change.move(one, ProposalState.RETURNED, closed_reason="reply_in_time_arrived")
         case ProposalState.ISSUED:
-            _reopen_unheard(change, proposal)
+            change.propose(heard)
+            _reopen_unheard(change, heard)
         case _:
             change.propose(heard)
 
 
 def _reopen_unheard(change: Change, proposal: Proposal) -> None:
-    """The decision stands, and so does its effect; that a reply in time was not heard is a matter for an officer, with a clock of its own."""
+    """The decision stands, and so does its effect; that a reply in time was not heard is a matter for an officer, with a clock of its own.
+
+    What it was about comes back as one item that names the reply, the very item where it stands open again already. Only the first reply
+    does so: the proposal has it from now on.
+    """
     if change.book.pilot.ended:
         return
     for item_id in proposal.content.items:
         item = change.book.items[item_id]
+        standing = change.standing(item)
+        if standing is not None:
+            change.put(replace(standing, reply_id=standing.reply_id or proposal.reply_id))
+            change.case(snoozed_until=None, snooze_reason=None)
+            continue
         change.open_item(
             item.kind,
             item.subject,
@@ -67,6 +77,7 @@ def _reopen_unheard(change: Change, proposal: Proposal) -> None:
             severity=item.severity,
             clock=None if item.severity is None else case_clock(item.severity),
             authority=item.authority,
+            reply_id=proposal.reply_id,
         )
 
 
@@ -75,6 +86,8 @@ def _to_supplement(change: Change, event: ReplyFiled) -> None:
     supplement = case.supplement if case is not None else None
     if supplement is None or supplement.request_id != event.answers or event.at >= supplement.due.instant:
         return
+    if supplement.answered_at is not None:
+        return  # the first answer counts
     change.case(supplement=replace(supplement, answered_at=event.at, over=True))
     change.release(supplement.request_id, event.at, Pause.SUPPLEMENT)
 

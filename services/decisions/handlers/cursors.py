@@ -6,17 +6,22 @@ import base64
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
+from services.decisions.store import decisions
 from services.decisions.store.queue import SECTIONS, Place
 from shared.contracts.base import Instant
 from shared.contracts.errors import Refused
+from shared.contracts.pilot import Code
 
 _INSTANT = TypeAdapter(Instant)
 _PLACE = TypeAdapter(Place)
+_DECISION: TypeAdapter[decisions.Place] = TypeAdapter(
+    tuple[Instant, Code, Annotated[int, Field(ge=1, lt=2**63, strict=False)]]
+)
 
 
 def cursor_of(values: Sequence[Any]) -> str:
@@ -28,6 +33,14 @@ def instant_and_id(cursor: str) -> tuple[datetime, UUID]:
     at, found = _values(cursor, 2)
     try:
         return _INSTANT.validate_python(at), UUID(found)
+    except ValueError as error:
+        raise _invalid() from error
+
+
+def place_of_decision(cursor: str) -> decisions.Place:
+    """Where the decisions about a pilot go on."""
+    try:
+        return _DECISION.validate_python(tuple(_values(cursor, 3)))
     except ValueError as error:
         raise _invalid() from error
 

@@ -14,7 +14,7 @@ from services.decisions.core.clocks import soon
 from services.decisions.core.life import Proposal
 from services.decisions.core.model import Case, Item
 from services.decisions.handlers import showing
-from services.decisions.handlers.cursors import cursor_of, instant_and_id, place_of, places_cursor
+from services.decisions.handlers.cursors import cursor_of, place_of, place_of_decision, places_cursor
 from services.decisions.handlers.desk import Desk, pilot_of_case, pilot_of_decision, see_pilot
 from services.decisions.handlers.words import ranked
 from services.decisions.store import cases, decisions
@@ -112,11 +112,11 @@ async def show_decision(tx: Tx, grant: Grant, decision_id: UUID) -> http.Decisio
 async def list_decisions(tx: Tx, grant: Grant, pilot_id: UUID, limit: int, cursor: str | None) -> http.DecisionPage:
     """The decisions about a pilot, newest first."""
     await see_pilot(tx, grant, pilot_id)
-    after = None if cursor is None else instant_and_id(cursor)
-    rows = await decisions.of_pilot(tx, pilot_id, limit + 1, after)
+    rows = await decisions.of_pilot(tx, pilot_id, limit + 1, None if cursor is None else place_of_decision(cursor))
     lines = tuple(_line(row) for row in rows[:limit])
-    last = lines[-1] if len(rows) > limit else None
-    return http.DecisionPage(rows=lines, next=None if last is None else cursor_of([last.at, last.decision_id]))
+    last = rows[limit - 1] if len(rows) > limit else None
+    places = None if last is None else cursor_of([last["issued_at"], last["authority"], last["chain_position"]])
+    return http.DecisionPage(rows=lines, next=places)
 
 
 def _line(row: dict[str, Any]) -> http.DecisionLine:

@@ -101,6 +101,7 @@ def item(one: Item, claims: Mapping[str, str], now: datetime) -> http.ItemView:
         resolved_at=one.resolved_at,
         resolution=one.resolution,
         decision_id=one.decision_id,
+        reply_id=one.reply_id,
     )
 
 

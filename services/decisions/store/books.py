@@ -189,7 +189,6 @@ async def _save_decisions(tx: Tx, before: Book, after: Book, recorded: Iterable[
             _NEW_DECISION,
             (
                 *DECISION.values(decision),
-                event.authority,
                 event.number,
                 fresh.meta.id,
                 fresh.content_hash,
@@ -198,14 +197,7 @@ async def _save_decisions(tx: Tx, before: Book, after: Book, recorded: Iterable[
         )
 
 
-_NEW_DECISION = DECISION.insert(
-    # The authority's chain is locked: no other decision takes this place.
-    chain_position="(select coalesce(max(chain_position), 0) + 1 from decision where authority = %s)",
-    number="%s",
-    event_id="%s",
-    sha256="%s",
-    data="%s",
-)
+_NEW_DECISION = DECISION.insert(number="%s", event_id="%s", sha256="%s", data="%s")
 
 
 async def _save_deadlines(tx: Tx, before: Book, after: Book) -> None:

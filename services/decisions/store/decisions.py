@@ -12,6 +12,9 @@ from services.decisions.core.chain import Chain
 from shared.platform.db import Tx
 
 _CHAIN = "select authority, length, head, year, number from chain where authority = %s"
+Place = tuple[datetime, str, int]
+"""Where a decision stands among those of its pilot: issued at, authority, place in its chain."""
+
 _LINE = (
     "select d.*, p.code as pilot_code, r.state as remedy_state from decision d join pilot p using (pilot_id) "
     "left join remedy r using (pilot_id, decision_id) "
@@ -19,7 +22,11 @@ _LINE = (
 
 
 async def lock_chain(tx: Tx, authority: str) -> Chain:
-    """The authority's chain, locked: one decision after the other. Taken after the pilot's lock, never before."""
+    """The authority's chain, locked: one decision after the other. Taken after the pilot's lock, never before.
+
+    Its length gives the next decision its place. Who issues holds this row until the commit, so no two take one place; the unique index
+    on (authority, position) refuses who forgot the lock.
+    """
     await tx.execute(
         "insert into chain (authority, length, head, year, number) values (%s, 0, %s, 0, 0) on conflict do nothing",
         (authority, Chain(authority).head),
@@ -56,14 +63,13 @@ async def one(tx: Tx, pilot_id: UUID, decision_id: UUID) -> dict[str, Any] | Non
 
 
 async def in_case(tx: Tx, pilot_id: UUID, case_id: UUID) -> list[dict[str, Any]]:
-    sql = _LINE + "where d.pilot_id = %s and d.case_id = %s order by d.chain_position"
+    sql = _LINE + "where d.pilot_id = %s and d.case_id = %s order by d.issued_at, d.authority, d.chain_position"
     return await (await tx.execute(sql, (pilot_id, case_id))).fetchall()
 
 
-async def of_pilot(
-    tx: Tx, pilot_id: UUID, limit: int, after: tuple[datetime, UUID] | None = None
-) -> list[dict[str, Any]]:
-    """Newest first, behind ``after`` (the instant and id of a decision)."""
-    behind = "" if after is None else "and (d.issued_at, d.decision_id) < (%s, %s) "
-    sql = _LINE + f"where d.pilot_id = %s {behind}order by d.issued_at desc, d.decision_id desc limit %s"
+async def of_pilot(tx: Tx, pilot_id: UUID, limit: int, after: Place | None = None) -> list[dict[str, Any]]:
+    """Newest first, behind ``after``: by the instant of issue, and at one instant by the place in the authority's chain."""
+    behind = "" if after is None else "and (d.issued_at, d.authority, d.chain_position) < (%s, %s, %s) "
+    order = "d.issued_at desc, d.authority desc, d.chain_position desc"
+    sql = _LINE + f"where d.pilot_id = %s {behind}order by {order} limit %s"
     return await (await tx.execute(sql, (pilot_id, *(after or ()), limit))).fetchall()

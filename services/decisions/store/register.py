@@ -57,6 +57,9 @@ async def entry(tx: Tx, code: str) -> dict[str, Any] | None:
 
 
 async def decisions(tx: Tx, pilot_id: UUID) -> list[dict[str, Any]]:
-    """The pilot's decisions, oldest first."""
-    sql = "select decision_id, kind, authority, effect, data from decision where pilot_id = %s order by issued_at, chain_position"
+    """The pilot's decisions, in the order of issue."""
+    sql = (
+        "select decision_id, kind, authority, effect, data from decision where pilot_id = %s "
+        "order by issued_at, authority, chain_position"
+    )
     return await (await tx.execute(sql, (pilot_id,))).fetchall()

@@ -49,7 +49,10 @@ class CaseClosed(_CaseFact):
 
 
 class ItemOpened(_CaseFact):
-    """``subject`` names what it is about within its kind; ``subject_id`` is the id of the finding, measure, report … where it has one."""
+    """``subject`` names what it is about within its kind; ``subject_id`` is the id of the finding, measure, report … where it has one.
+
+    ``reply_id``: what it is about was decided, and a reply in time that the decision had not heard brought it back.
+    """
 
     item_id: UUID
     kind: ItemKind
@@ -60,6 +63,7 @@ class ItemOpened(_CaseFact):
     due: Due | None = None
     holder: Literal["officer", "startup", "other_authority"] = "officer"
     authority: str
+    reply_id: UUID | None = None
 
 
 class ItemResolved(_CaseFact):

@@ -150,7 +150,10 @@ class VerifyRemedyRequest(Request):
 
 
 class ItemView(Contract):
-    """An item of a case. ``due`` is when its clock runs out, None without a clock and while it is ``paused``."""
+    """An item of a case. ``due`` is when its clock runs out, None without a clock and while it is ``paused``.
+
+    ``reply_id``: a reply in time that the decision before had not heard; it is to be heard now.
+    """
 
     item_id: UUID
     kind: ItemKind
@@ -170,6 +173,7 @@ class ItemView(Contract):
     resolved_at: Instant | None = None
     resolution: str | None = None
     decision_id: UUID | None = None
+    reply_id: UUID | None = None
 
 
 class RankReason(Contract):

@@ -95,6 +95,7 @@ create table item (
     resolved_at timestamptz,
     resolution text,
     decision_id uuid,
+    reply_id uuid,
     primary key (pilot_id, item_id)
 );
 create index item_open on item (pilot_id) where state = 'open';
@@ -180,8 +181,8 @@ create table decision (
     primary key (pilot_id, decision_id)
 );
 create index decision_by_id on decision (decision_id);
-create index decision_chain on decision (authority, chain_position);
-create index decision_newest on decision (pilot_id, issued_at desc, decision_id desc);
+create unique index decision_chain on decision (authority, chain_position);
+create index decision_newest on decision (pilot_id, issued_at desc, authority desc, chain_position desc);
 
 create table chain (
     authority text primary key,
