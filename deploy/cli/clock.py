@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.session import AsJson, InstanceName, addresses, instance_named, out, print_json, run
+from deploy.cli.session import AsJson, InstanceName, out, print_json, run, signed_in
+from deploy.cli.site import Site, instance_named, site_named
 from deploy.cli.stack import instant
 from deploy.demo.forward import forward as move_forward
 from deploy.local import clockfile
 from deploy.local.instance import MAIN, Instance
-from shared.client import Client, Patience
 from shared.contracts.access.rule import Role
 from shared.reference.calendar import VIETNAM
 
@@ -67,7 +67,7 @@ def forward(
     chosen = instance_named(instance)
     goal = None if to is None else instant(to)
     hand = ClockHand(chosen)
-    steps = run(_forward(chosen, hand, goal))
+    steps = run(_forward(site_named(chosen.name), hand, goal))
     now = hand.now().astimezone(VIETNAM)
     if as_json:
         print_json({"now": now.isoformat(), "steps": steps})
@@ -76,10 +76,9 @@ def forward(
         out().print(f"{taken}; the clock stands at {now:%A %d %B %Y %H:%M:%S} ({now.isoformat()})")
 
 
-async def _forward(instance: Instance, hand: ClockHand, goal: datetime | None) -> int:
+async def _forward(site: Site, hand: ClockHand, goal: datetime | None) -> int:
     # Its own patience is in wait_for_quiet: a service that is away for a moment is asked again there.
-    token = instance.mint(Role.OPS)
-    async with Client(addresses(instance), lambda: token, patience=Patience(2.0)) as client:
+    async with signed_in(site, Role.OPS, patience=2.0) as client:
         return await move_forward(hand, list(client.ops.values()), goal)
 
 

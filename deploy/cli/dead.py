@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from deploy.cli.session import AsJson, Failure, InstanceName, instance_named, out, print_json, run, signed_in
-from deploy.local.instance import SERVICES, Instance
+from deploy.cli.failing import Failure
+from deploy.cli.session import AsJson, InstanceName, out, print_json, run, signed_in
+from deploy.cli.site import Site, site_named
+from deploy.local.instance import SERVICES
 from shared.client.ops import DeadLetter
 from shared.contracts.access.rule import Role
 
@@ -28,7 +30,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """What was set aside, service by service."""
-    found = run(_list(instance_named(instance), state))
+    found = run(_list(site_named(instance), state))
     if as_json:
         print_json([{"service": service, **letter.model_dump(mode="json")} for service, letter in found])
         return
@@ -47,15 +49,15 @@ def list_(
     out().print(table)
 
 
-async def _list(instance: Instance, state: str | None) -> list[tuple[str, DeadLetter]]:
-    async with signed_in(instance, Role.OPS) as client:
+async def _list(site: Site, state: str | None) -> list[tuple[str, DeadLetter]]:
+    async with signed_in(site, Role.OPS) as client:
         return [(name, letter) for name, ops in client.ops.items() for letter in await ops.dead(state)]
 
 
 @app.command()
 def show(service: Service, row: Row, instance: InstanceName = None, as_json: AsJson = False) -> None:
     """One record with what it says."""
-    letter = run(_show(instance_named(instance), _known(service), row))
+    letter = run(_show(site_named(instance), _known(service), row))
     if as_json:
         print_json(letter)
         return
@@ -63,20 +65,20 @@ def show(service: Service, row: Row, instance: InstanceName = None, as_json: AsJ
         out().print(f"{name}: {value}", markup=False)
 
 
-async def _show(instance: Instance, service: str, row: int) -> DeadLetter:
-    async with signed_in(instance, Role.OPS) as client:
+async def _show(site: Site, service: str, row: int) -> DeadLetter:
+    async with signed_in(site, Role.OPS) as client:
         return await client.ops[service].show_dead(row)
 
 
 @app.command()
 def resend(service: Service, row: Row, instance: InstanceName = None) -> None:
     """Hand a record to its consumer again, and to that consumer alone."""
-    run(_resend(instance_named(instance), _known(service), row))
+    run(_resend(site_named(instance), _known(service), row))
     out().print(f"Record {row} goes to its consumer in {service} again.")
 
 
-async def _resend(instance: Instance, service: str, row: int) -> None:
-    async with signed_in(instance, Role.OPS) as client:
+async def _resend(site: Site, service: str, row: int) -> None:
+    async with signed_in(site, Role.OPS) as client:
         await client.ops[service].resend(row)
 
 
@@ -87,7 +89,7 @@ def republish(
 ) -> None:
     """Publish the retained outbox again, after Kafka was lost or wiped; nothing takes effect twice."""
     names = SERVICES if service is None else (_known(service),)
-    rows = run(_republish(instance_named(instance), names))
+    rows = run(_republish(site_named(instance), names))
     if as_json:
         print_json(rows)
         return
@@ -95,8 +97,8 @@ def republish(
         out().print(f"{name}: {count} events are sent again")
 
 
-async def _republish(instance: Instance, names: tuple[str, ...]) -> dict[str, int]:
-    async with signed_in(instance, Role.OPS) as client:
+async def _republish(site: Site, names: tuple[str, ...]) -> dict[str, int]:
+    async with signed_in(site, Role.OPS) as client:
         return {name: (await client.ops[name].republish()).rows for name in names}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,11 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.cli.clock import ClockHand
-from deploy.cli.session import AsJson, addresses, interruptible, out, print_json, run
+from deploy.cli.failing import Failure
+from deploy.cli.session import AsJson, interruptible, out, print_json, run
 from deploy.demo import run as season_run
 from deploy.demo import script, summary
 from deploy.local import stack
 from deploy.local.instance import Instance
+from shared.client import Addresses
 from shared.client.ops import Progress as ServiceProgress
 from shared.reference.calendar import VIETNAM
 
@@ -35,6 +38,8 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Play the season 2007/2008 of Broadway as pilots, from registration to the end. Exit code 0 only when all invariants hold."""
+    if os.environ.get("HAUKIEM_OIDC_ISSUER"):
+        raise Failure("The season's people sign in at the development issuer: unset HAUKIEM_OIDC_ISSUER.", 2)
     chosen = Instance(instance)
     console = Console(stderr=True, highlight=False, soft_wrap=True) if as_json else out()
     played = script.load()
@@ -59,7 +64,7 @@ def demo(
 
 def _play(chosen: Instance, weeks: int | None, console: Console) -> summary.Summary:
     place = season_run.Place(
-        addresses=addresses(chosen), kafka=chosen.kafka_bootstrap, hand=ClockHand(chosen), mint=chosen.mint
+        addresses=Addresses(**chosen.urls), kafka=chosen.kafka_bootstrap, hand=ClockHand(chosen), mint=chosen.mint
     )
     with _Watching(console, place.hand.now(), season_run.stop_of(weeks)) as watching:
         return run(season_run.play(place, weeks=weeks, told=watching.told, stepped=watching.stepped)).summary

@@ -11,18 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.cli.session import (
-    AsJson,
-    Failure,
-    InstanceName,
-    instance_named,
-    language,
-    out,
-    print_json,
-    run,
-    signed_in,
-)
-from deploy.local.instance import Instance
+from deploy.cli.failing import Failure
+from deploy.cli.session import AsJson, InstanceName, language, out, print_json, run, signed_in
+from deploy.cli.site import Site, site_named
 from shared.client import ApiProblem, Client
 from shared.contracts.http.applications import PilotView
 from shared.contracts.http.decisions import CaseView, DecisionView, ItemView, ProposalView, QueueRow
@@ -37,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def queue(instance: InstanceName = None, as_json: AsJson = False) -> None:
     """The ranked queue, each case with the reasons of its rank."""
-    rows = run(_queue(instance_named(instance)))
+    rows = run(_queue(site_named(instance)))
     if as_json:
         print_json(rows)
         return
@@ -62,8 +53,8 @@ def _print_row(console: Console, place: int, row: QueueRow) -> None:
     console.print(f"   {row.code} · haukiem case {row.case_id}", markup=False, style="dim")
 
 
-async def _queue(instance: Instance) -> tuple[QueueRow, ...]:
-    async with signed_in(instance) as client:
+async def _queue(site: Site) -> tuple[QueueRow, ...]:
+    async with signed_in(site) as client:
         return await client.decisions.whole_queue()
 
 
@@ -73,15 +64,15 @@ def case(
     as_json: AsJson = False,
 ) -> None:
     """A case with its items, proposals, decisions and timeline."""
-    found = run(_case(instance_named(instance), case_id))
+    found = run(_case(site_named(instance), case_id))
     if as_json:
         print_json(found)
     else:
         _print_case(out(), found)
 
 
-async def _case(instance: Instance, name: str) -> CaseView:
-    async with signed_in(instance) as client:
+async def _case(site: Site, name: str) -> CaseView:
+    async with signed_in(site) as client:
         if (case_id := as_uuid(name)) is not None:
             try:
                 return await client.decisions.case(case_id)
@@ -144,15 +135,15 @@ def pilot(
     as_json: AsJson = False,
 ) -> None:
     """A pilot: its state and causes, what comes next, what remains of each cap, findings and decisions."""
-    found = run(_pilot(instance_named(instance), name))
+    found = run(_pilot(site_named(instance), name))
     if as_json:
         print_json(found)
     else:
         _print_pilot(out(), found)
 
 
-async def _pilot(instance: Instance, name: str) -> PilotView:
-    async with signed_in(instance) as client:
+async def _pilot(site: Site, name: str) -> PilotView:
+    async with signed_in(site) as client:
         return await client.applications.pilot(await pilot_id(client, name))
 
 

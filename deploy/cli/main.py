@@ -7,7 +7,8 @@ import sys
 import typer
 
 from deploy.cli import clock, dead, demo, look, replay, stack
-from deploy.cli.session import Failure, explain
+from deploy.cli.failing import Failure
+from deploy.cli.session import explain
 from deploy.demo.enterprises import NotAsScripted
 from deploy.demo.forward import Stuck
 from deploy.local.errors import StackError

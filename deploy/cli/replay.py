@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from deploy.cli.eventlog import event_log
+from deploy.cli.failing import Failure
 from deploy.cli.look import as_uuid
 from deploy.cli.replaying import Replay, UnknownDecision
 from deploy.cli.replaying import replay as replay_one
 from deploy.cli.replaying import replay_all as replay_each
-from deploy.cli.session import AsJson, Failure, InstanceName, instance_named, out, print_json, run
-from deploy.local.instance import Instance
+from deploy.cli.session import AsJson, InstanceName, out, print_json, run
+from deploy.cli.site import Site, site_named
 from shared.reference.load import load_calendar
 
 
@@ -29,7 +30,7 @@ def replay(
     """Recompute from the event log alone what a decision stood on; check hashes and chain. Exit code 1 when anything differs."""
     if all_ == (decision is not None):
         raise Failure("Name one decision, or say --all.", 2)
-    found = run(_replay(instance_named(instance), decision))
+    found = run(_replay(site_named(instance), decision))
     if as_json:
         print_json([{**one.model_dump(mode="json"), "identical": one.identical} for one in found])
     else:
@@ -39,9 +40,11 @@ def replay(
         raise typer.Exit(1)
 
 
-async def _replay(instance: Instance, decision: str | None) -> list[Replay]:
+async def _replay(site: Site, decision: str | None) -> list[Replay]:
+    if site.kafka is None:
+        raise Failure("The log is read from Kafka itself: set HAUKIEM_KAFKA.", 2)
     calendar = load_calendar()
-    async with event_log(instance.kafka_bootstrap) as log:
+    async with event_log(site.kafka) as log:
         if decision is None:
             return await replay_each(log, calendar)
         decision_id = as_uuid(decision)

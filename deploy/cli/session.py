@@ -1,4 +1,4 @@
-"""What every command stands on: the instance it speaks to, who it signs in as, how it prints, and how it fails."""
+"""What every command stands on: who it signs in as, how it prints, and how an error is told."""
 
 from __future__ import annotations
 
@@ -14,29 +14,18 @@ import typer
 from pydantic import BaseModel
 from rich.console import Console
 
+from deploy.cli.failing import INTERRUPTED, NOT_RUNNING, REFUSED, Failure
+from deploy.cli.site import Site
 from deploy.local.errors import StackError
-from deploy.local.instance import Instance
-from shared.client import Addresses, ApiProblem, Client, ClientError, Patience, Unreachable
+from shared.client import ApiProblem, Client, ClientError, Patience, Unreachable
 from shared.contracts.access.rule import Role
 
 T = TypeVar("T")
-
-REFUSED, NOT_RUNNING, INTERRUPTED = 1, 3, 130
-"""Exit codes beside 0; wrong usage is 2, as everywhere."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 InstanceName = Annotated[
     str | None, typer.Option("--instance", "-i", help="Which stack; else the one started last.", show_default=False)
 ]
-
-
-class Failure(Exception):
-    """A command that cannot go on, in one clear line; ``code`` is the exit code."""
-
-    def __init__(self, message: str, code: int = REFUSED) -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
 
 
 def out() -> Console:
@@ -49,25 +38,13 @@ def language() -> str:
     return "vi" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("vi") else "en"
 
 
-def instance_named(name: str | None) -> Instance:
-    """The instance asked for, or the one started last. Raises :class:`Failure` when there is none."""
-    instance = Instance(name) if name else Instance.current()
-    if not instance.exists:
-        raise Failure(f"There is no stack {instance.name} yet. Start it with: make up, or: make demo", NOT_RUNNING)
-    return instance
-
-
-def addresses(instance: Instance) -> Addresses:
-    return Addresses(**instance.urls)
-
-
 @asynccontextmanager
 async def signed_in(
-    instance: Instance, role: Role = Role.AUDITOR, sub: str | None = None, *, patience: float = 3.0
+    site: Site, role: Role = Role.AUDITOR, sub: str | None = None, *, patience: float = 3.0
 ) -> AsyncIterator[Client]:
     """The three services as ``role`` sees them. An auditor reads everything and changes nothing."""
-    token = instance.mint(role, sub)
-    async with Client(addresses(instance), lambda: token, patience=Patience(patience), language=language()) as client:
+    token = site.token(role, sub)
+    async with Client(site.addresses, lambda: token, patience=Patience(patience), language=language()) as client:
         yield client
 
 

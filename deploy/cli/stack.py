@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.session import NOT_RUNNING, AsJson, Failure, InstanceName, instance_named, interruptible, print_json
+from deploy.cli.failing import NOT_RUNNING, Failure
+from deploy.cli.session import AsJson, InstanceName, interruptible, print_json
+from deploy.cli.site import instance_named
 from deploy.local import doctor as local_doctor
 from deploy.local import show, stack
 from deploy.local.instance import MAIN, Instance

@@ -272,7 +272,10 @@ class Instance:
         """An access token of the development issuer, made without asking it (the same key). Raises :class:`StackError` when the
         issuer is given from outside."""
         if self.settings.issuer:
-            raise StackError(f"Tokens come from {self.settings.issuer}, which was given from outside.")
+            raise StackError(
+                f"Tokens come from {self.settings.issuer}, which was given from outside.",
+                "Get one there; haukiem uses what stands in HAUKIEM_TOKEN.",
+            )
         person = find(role, sub, org=org, authority=authority, name=name)
         return tokens.mint(tokens.load_key(self.key_file), self.issuer, person, lifetime=lifetime)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import psycopg
@@ -20,12 +21,16 @@ from deploy.local.instance import PROJECT, SERVICES, Instance
 from deploy.local.kafka import wait_for_cluster
 from deploy.local.postgres import DATABASE
 from deploy.local.topics import ensure_topics, registry
+from shared.contracts.errors import Transient
+from shared.platform.kafka import Kafka
 
 MIGRATION_SECONDS = 120
 
 
 def prepare(instance: Instance) -> None:
     """Everything the services stand on. Raises :class:`StackError` when something is refused."""
+    if instance.settings.clock and not instance.prepared_file.exists():
+        asyncio.run(refuse_used_servers(instance))
     prepare_database(instance)
     migrations = start_migrations(instance)
     try:
@@ -48,6 +53,40 @@ def prepare_database(instance: Instance) -> None:
                 _create_role(admin, service, instance.secrets.services[service], database)
     except psycopg.Error as error:
         raise StackError(f"PostgreSQL could not be prepared: {error}") from error
+
+
+async def refuse_used_servers(instance: Instance) -> None:
+    """A sandbox clock begins on empty servers; those from outside may hold facts dated by another clock. Raises :class:`StackError`."""
+    settings, used = instance.settings, []
+    if settings.postgres and _has_tables(instance.admin_dsn):
+        used.append("HAUKIEM_POSTGRES")
+    if settings.kafka and await has_records(settings.kafka, [topic.name for topic in registry()]):
+        used.append("HAUKIEM_KAFKA")
+    if used:
+        raise StackError(
+            f"What {' and '.join(used)} names is not empty, and the sandbox clock is set only on empty servers.",
+            "Name an empty database and a Kafka cluster without our topics, or unset the variable.",
+        )
+
+
+def _has_tables(admin_dsn: str) -> bool:
+    try:
+        with psycopg.connect(admin_dsn) as admin:
+            found = admin.execute("select 1 from pg_tables where schemaname = any(%s) limit 1", (list(SERVICES),))
+            return found.fetchone() is not None
+    except psycopg.Error as error:
+        raise StackError(f"PostgreSQL could not be prepared: {error}") from error
+
+
+async def has_records(bootstrap: str, topics: Collection[str]) -> bool:
+    """Whether one of these topics exists and ever took a record. Raises :class:`StackError`."""
+    kafka = Kafka(bootstrap, client_id="haukiem-prepare")
+    try:
+        return any((await kafka.end_offsets(topics)).values())
+    except Transient as error:
+        raise StackError(f"Kafka at {bootstrap} could not be asked: {error}") from error
+    finally:
+        await kafka.close()
 
 
 def _create_database(admin_dsn: str) -> None:

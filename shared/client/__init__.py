@@ -4,7 +4,17 @@ Models are those of :mod:`shared.contracts.http`; calls are async; idempotency k
 """
 
 from shared.client.client import Addresses, Client, connections
-from shared.client.errors import ApiProblem, ClientError, Unreachable
+from shared.client.errors import ApiProblem, ClientError, Unreachable, Unreadable
 from shared.client.transport import Patience, Token
 
-__all__ = ["Addresses", "ApiProblem", "Client", "ClientError", "Patience", "Token", "Unreachable", "connections"]
+__all__ = [
+    "Addresses",
+    "ApiProblem",
+    "Client",
+    "ClientError",
+    "Patience",
+    "Token",
+    "Unreachable",
+    "Unreadable",
+    "connections",
+]

@@ -15,11 +15,22 @@ class ClientError(Exception):
 
 
 class Unreachable(ClientError):
-    """The service did not answer, or answered 502, 503 or 504, until the client's patience was over."""
+    """The service did not answer, or answered 429, 502, 503 or 504, until the client's patience was over."""
 
     def __init__(self, service: str, address: str, why: str) -> None:
         self.service = service
         super().__init__(f"{service} at {address} could not be reached: {why}")
+
+
+class Unreadable(ClientError):
+    """An answer that is not what the contract says: another address than the service's, or another version of it."""
+
+    def __init__(self, service: str, address: str, error: ValidationError) -> None:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = "/".join(str(step) for step in first["loc"]) or "the whole"
+        super().__init__(
+            f"{address} does not answer as {service} does ({where}: {first['msg']}). Is the address right, and of the same version?"
+        )
 
 
 class ApiProblem(ClientError):

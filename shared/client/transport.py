@@ -11,16 +11,17 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from shared.client.errors import ApiProblem, Unreachable
+from shared.client.errors import ApiProblem, Unreachable, Unreadable
 
 M = TypeVar("M", bound=BaseModel)
 Token = Callable[[], str | None]
 """Gives the bearer token of the moment; None to call without."""
 Params = Mapping[str, str | int | bool | None]
 
-_TRY_AGAIN = frozenset({502, 503, 504})
+_AWAY = frozenset({502, 503, 504})
+_TOO_MANY = 429
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 2.0
 _JSON = "application/json"
@@ -55,11 +56,11 @@ class Transport:
 
     async def get(self, path: str, model: type[M], params: Params | None = None) -> M:
         """GET ``path``. Raises ``ApiProblem`` for a refusal, ``Unreachable`` when there is no answer."""
-        return model.model_validate_json((await self._call("GET", path, params=params)).content)
+        return self._read(model, await self._call("GET", path, params=params))
 
     async def put(self, path: str, model: type[M], body: BaseModel) -> M:
         answer = await self._call("PUT", path, content=_json(body), headers={"Content-Type": _JSON})
-        return model.model_validate_json(answer.content)
+        return self._read(model, answer)
 
     async def post(
         self,
@@ -86,7 +87,7 @@ class Transport:
         """As :meth:`post`, with a body in another form than JSON of a model."""
         headers = {"Idempotency-Key": key or str(uuid4())} | ({"Content-Type": content_type} if content else {})
         answer = await self._call("POST", path, content=content, headers=headers, params=params)
-        return model.model_validate_json(answer.content)
+        return self._read(model, answer)
 
     async def post_json(self, path: str, body: BaseModel | None = None) -> Any:
         """POST without an idempotency key: sent again only when it never arrived. The answer as JSON values."""
@@ -104,7 +105,7 @@ class Transport:
         params: Params | None = None,
     ) -> httpx.Response:
         again = method in ("GET", "PUT") or "Idempotency-Key" in (headers or {})
-        asked = {name: value for name, value in (params or {}).items() if value is not None}
+        query = {name: value for name, value in (params or {}).items() if value is not None}
         deadline = time.monotonic() + self._patience.seconds
         wait = _FIRST_WAIT
         while True:
@@ -114,14 +115,20 @@ class Transport:
                     self.base_url + path,
                     content=content,
                     headers={**(headers or {}), **self._always()},
-                    params=asked,
+                    params=query,
                 )
                 if answer.status_code < 400:
                     return answer
-                if answer.status_code not in _TRY_AGAIN:
+                if answer.status_code == _TOO_MANY and (asked_for := _retry_after(answer)) is not None:
+                    # Refused before anything was done: it may be sent again, whatever it is, once the service says so.
+                    if time.monotonic() + asked_for > deadline:
+                        raise _refusal(answer)
+                    await asyncio.sleep(asked_for)
+                    continue
+                if answer.status_code not in _AWAY:
                     raise _refusal(answer)
                 why = f"HTTP {answer.status_code}"
-                pause = _retry_after(answer) or wait
+                pause = min(_retry_after(answer) or wait, _LONGEST_WAIT)
             except httpx.TransportError as error:
                 why, pause = str(error) or type(error).__name__, wait
                 again = again or isinstance(error, httpx.ConnectError)
@@ -129,6 +136,12 @@ class Transport:
                 raise Unreachable(self.service, self.base_url, why)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 -- spreads retries, keeps no secret
             wait = min(2 * wait, _LONGEST_WAIT)
+
+    def _read(self, model: type[M], answer: httpx.Response) -> M:
+        try:
+            return model.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise Unreadable(self.service, str(answer.url), error) from error
 
     def _always(self) -> dict[str, str]:
         token = self._token()
@@ -141,7 +154,7 @@ def _json(body: BaseModel | None) -> bytes:
 
 def _retry_after(answer: httpx.Response) -> float | None:
     try:
-        return min(float(answer.headers.get("Retry-After", "")), _LONGEST_WAIT)
+        return max(0.0, float(answer.headers.get("Retry-After", "")))
     except ValueError:
         return None
 

@@ -11,10 +11,10 @@ from datetime import datetime
 from pathlib import Path
 
 from deploy.cli.clock import ClockHand
-from deploy.cli.session import addresses
 from deploy.demo import run, script
 from deploy.local import stack
 from deploy.local.instance import Instance
+from shared.client import Addresses
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def stage(folder: Path, *, split: bool = False) -> Iterator[Instance]:
 async def play(instance: Instance, weeks: int, hand: ClockHand | None = None) -> run.Played:
     """Play so many weeks of the season on a running stack."""
     place = run.Place(
-        addresses=addresses(instance),
+        addresses=Addresses(**instance.urls),
         kafka=instance.kafka_bootstrap,
         hand=hand or ClockHand(instance),
         mint=instance.mint,

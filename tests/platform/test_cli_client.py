@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from shared.client import Addresses, ApiProblem, Client, Patience, Unreachable
+from shared.client import Addresses, ApiProblem, Client, Patience, Unreachable, Unreadable
 from shared.contracts.events.metrics import Sample
 from shared.contracts.http.monitoring import ReportSent
 
@@ -107,3 +107,22 @@ async def test_dead_letters_are_read_page_after_page() -> None:
     one, seen = client(says(200, {"items": [letter]}), says(200, {"items": []}))
     assert [found.id for found in await one.ops["decisions"].dead()] == [3]
     assert [request.url.params["after"] for request in seen] == ["0", "3"]
+
+
+async def test_too_many_requests_are_sent_again_when_the_service_says_so() -> None:
+    one, seen = client(says(429, {"code": "rate_limited"}, **{"Retry-After": "0.01"}), says(202, TAKEN))
+    await one.monitoring.report(PILOT, SENT)
+    assert len(seen) == 2
+
+
+async def test_too_many_requests_for_longer_than_the_patience_are_a_refusal() -> None:
+    one, seen = client(says(429, {"code": "rate_limited", "detail": "Too many"}, **{"Retry-After": "60"}))
+    with pytest.raises(ApiProblem, match="429 rate_limited: Too many"):
+        await one.monitoring.report(PILOT, SENT)
+    assert len(seen) == 1
+
+
+async def test_an_answer_that_is_not_the_contracts_says_where_it_came_from() -> None:
+    one, _ = client(says(200, {"hello": "world"}))
+    with pytest.raises(Unreadable, match=r"http://monitoring/.* does not answer as monitoring does"):
+        await one.monitoring.report(PILOT, SENT)

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from deploy.cli import failing, session, site
 from deploy.cli import main as cli
-from deploy.cli import session
 from deploy.local import clockfile
 from deploy.local.instance import Instance
 from shared.client import Client
@@ -85,10 +85,9 @@ def services(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answers: Answers, 
         more["http"] = httpx.AsyncClient(transport=httpx.MockTransport(answer))
         return Client(*args, **more)  # type: ignore[arg-type]
 
-    for module in (session, sys.modules["deploy.cli.clock"], sys.modules["deploy.cli.stack"]):
+    for module in (site, sys.modules["deploy.cli.clock"], sys.modules["deploy.cli.stack"]):
         monkeypatch.setattr(module, "Instance", Here)
-    for module in (session, sys.modules["deploy.cli.clock"]):
-        monkeypatch.setattr(module, "Client", client)
+    monkeypatch.setattr(session, "Client", client)
 
 
 @pytest.fixture
@@ -116,14 +115,83 @@ def haukiem(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 )  # fmt: skip
 def test_without_a_stack_every_command_says_so(haukiem: Run, arguments: tuple[str, ...]) -> None:
     code, out, err = haukiem(*arguments)
-    assert (code, out) == (session.NOT_RUNNING, "")
+    assert (code, out) == (failing.NOT_RUNNING, "")
     assert err.startswith("There is no stack main yet.")
+
+
+ELSEWHERE = {
+    "HAUKIEM_APPLICATIONS_URL": "https://applications.example",
+    "HAUKIEM_MONITORING_URL": "https://monitoring.example",
+    "HAUKIEM_DECISIONS_URL": "https://decisions.example",
+    "HAUKIEM_TOKEN": "given-by-the-ministry",
+}
+
+
+def test_a_deployment_elsewhere_is_spoken_to_with_the_token_that_is_given(
+    haukiem: Run, answers: Answers, asked: list[httpx.Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ELSEWHERE.items():
+        monkeypatch.setenv(name, value)
+    answers["GET /queue"] = {"rows": [ROW], "total": 1}
+    code, out, err = haukiem("queue")
+    assert (code, err) == (0, "")
+    assert "Rent" in out
+    assert [(str(one.url.host), one.headers["Authorization"]) for one in asked] == [
+        ("decisions.example", "Bearer given-by-the-ministry")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "arguments", "says"),
+    [
+        ("HAUKIEM_MONITORING_URL", ("queue",), "set HAUKIEM_MONITORING_URL too"),
+        ("HAUKIEM_TOKEN", ("dead", "list"), "with the role ops into HAUKIEM_TOKEN"),
+        ("HAUKIEM_KAFKA", ("replay", "--all"), "set HAUKIEM_KAFKA"),
+    ],
+)
+def test_of_a_deployment_elsewhere_what_is_not_named_is_asked_for(
+    haukiem: Run,
+    asked: list[httpx.Request],
+    monkeypatch: pytest.MonkeyPatch,
+    left_out: str,
+    arguments: tuple[str, ...],
+    says: str,
+) -> None:
+    for name, value in ELSEWHERE.items():
+        if name != left_out:
+            monkeypatch.setenv(name, value)
+    code, out, err = haukiem(*arguments)
+    assert (code, out, asked) == (2, "", [])
+    assert says in err
+
+
+def test_a_stack_whose_issuer_was_given_from_outside_takes_the_token_that_is_given(
+    haukiem: Run, instance: Instance, answers: Answers, asked: list[httpx.Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance.configure(environ={"HAUKIEM_OIDC_ISSUER": "https://id.example"})
+    code, _, err = haukiem("queue")
+    assert code == 2
+    assert "HAUKIEM_TOKEN" in err
+    monkeypatch.setenv("HAUKIEM_TOKEN", "given-by-the-ministry")
+    answers["GET /queue"] = {"rows": [], "total": 0}
+    assert haukiem("queue")[0] == 0
+    assert [one.headers["Authorization"] for one in asked] == ["Bearer given-by-the-ministry"]
+
+
+def test_the_demo_does_not_begin_with_an_issuer_that_does_not_know_its_people(
+    haukiem: Run, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAUKIEM_OIDC_ISSUER", "https://id.example")
+    code, out, err = haukiem("demo", "--instance", instance.name)
+    assert (code, out) == (2, "")
+    assert "unset HAUKIEM_OIDC_ISSUER" in err
+    assert instance.exists
 
 
 def test_services_that_are_away_are_named(haukiem: Run, instance: Instance, answers: Answers) -> None:
     answers["GET /queue"] = httpx.ReadError("reset")
     code, _, err = haukiem("queue")
-    assert code == session.NOT_RUNNING
+    assert code == failing.NOT_RUNNING
     assert "decisions at http://127.0.0.1:18083 could not be reached" in err
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from deploy.local.errors import StackError
 from deploy.local.instance import SERVICES, Instance
-from deploy.local.prepare import finish_migrations, prepare_database
+from deploy.local.prepare import finish_migrations, has_records, prepare_database, refuse_used_servers
 from deploy.local.processes import start, wait_ready
 from deploy.local.testing import postgres_server
 from deploy.local.topics import Wanted, ensure_topics, registry
@@ -102,6 +103,24 @@ def test_a_server_from_outside_is_prepared_by_an_administrator_who_is_no_superus
                     "pilots",
                     service,
                 )
+
+
+async def test_the_sandbox_clock_is_not_set_on_servers_from_outside_that_are_in_use(
+    tmp_path: Path, fresh_database: str, kafka_bootstrap: str
+) -> None:
+    instance = Instance("t", tmp_path)
+    instance.configure(clock=True, environ={"HAUKIEM_POSTGRES": fresh_database})
+    await refuse_used_servers(instance)
+    with psycopg.connect(fresh_database) as other:
+        other.execute("create schema decisions create table cases (n int)")
+    with pytest.raises(StackError, match="What HAUKIEM_POSTGRES names is not empty"):
+        await refuse_used_servers(instance)
+
+    [topic] = await ensure_topics(kafka_bootstrap, [Wanted(f"t-{uuid.uuid4().hex}", 1, -1)])
+    assert not await has_records(kafka_bootstrap, [topic])
+    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap) as producer:
+        await producer.send_and_wait(topic, b"a fact")
+    assert await has_records(kafka_bootstrap, [topic])
 
 
 def test_a_migration_that_fails_says_which_service_and_why() -> None:
