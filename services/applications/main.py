@@ -6,23 +6,22 @@ from pathlib import Path
 
 from services.applications import api, consumers, sweep
 from services.applications.api.counter import Counter
+from services.applications.handlers import gauges
 from services.applications.handlers.desk import Desk
 from services.applications.settings import Settings
-from services.applications.store import applications, pilots
 from shared.contracts import access
 from shared.contracts.asyncapi import document
-from shared.contracts.http.applications import ApplicationStatus
-from shared.contracts.pilot import PilotState
 from shared.contracts.topics import APPLICATIONS
 from shared.platform import ops, service
 from shared.platform.auth import Verifier
 from shared.platform.bus import Consumer
 from shared.platform.clock import open_clock
 from shared.platform.db import Database
+from shared.platform.figures import Figures
 from shared.platform.health import Health, LoopTick
 from shared.platform.http import create_app
 from shared.platform.kafka import Kafka
-from shared.platform.metrics import Metrics, Refresh
+from shared.platform.metrics import Metrics
 from shared.platform.outbox import Outbox
 from shared.platform.relay import Relay
 from shared.platform.service import Service
@@ -51,7 +50,7 @@ def build(settings: Settings) -> Service:
     consumer = Consumer(db, kafka, NAME, consumers.handlers(desk, clock), metrics, poison_limit=settings.poison_limit)
     due_clocks = Sweep(db, clock, sweep.fire(desk), metrics)
     tick = LoopTick()
-    metrics.on_scrape(_counting(metrics, db))
+    figures = Figures("domain", gauges.FIGURES, gauges.counting(db), metrics, seconds=settings.figures_seconds)
 
     app = create_app(
         NAME,
@@ -72,23 +71,8 @@ def build(settings: Settings) -> Service:
         settings,
         app,
         resources=[db, kafka, verifier],
-        tasks={Role.API: [tick.run], Role.RELAY: [relay.run], Role.WORKER: [consumer.run, due_clocks.run]},
+        tasks={Role.API: [tick.run, figures.run], Role.RELAY: [relay.run], Role.WORKER: [consumer.run, due_clocks.run]},
     )
-
-
-def _counting(metrics: Metrics, db: Database) -> Refresh:
-    by_status = metrics.gauge("applications", "Applications, by status", "status")
-    by_state = metrics.gauge("pilots", "Pilots, by state", "state")
-
-    async def count() -> None:
-        async with db.tx() as tx:
-            filed, piloted = await applications.counts(tx), await pilots.counts(tx)
-        for status in ApplicationStatus:
-            by_status.labels(status).set(filed.get(status, 0))
-        for state in PilotState:
-            by_state.labels(state).set(piloted.get(state, 0))
-
-    return count
 
 
 if __name__ == "__main__":

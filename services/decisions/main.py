@@ -6,8 +6,8 @@ from pathlib import Path
 
 from services.decisions import api, consumers, sweep
 from services.decisions.api.counter import Counter
+from services.decisions.handlers import gauges
 from services.decisions.handlers.desk import Desk
-from services.decisions.handlers.gauges import DomainGauges
 from services.decisions.settings import Settings
 from shared.contracts import access
 from shared.contracts.asyncapi import document
@@ -17,6 +17,7 @@ from shared.platform.auth import Verifier
 from shared.platform.bus import Consumer
 from shared.platform.clock import open_clock
 from shared.platform.db import Database
+from shared.platform.figures import Figures
 from shared.platform.health import Health, LoopTick
 from shared.platform.http import create_app
 from shared.platform.kafka import Kafka
@@ -49,7 +50,7 @@ def build(settings: Settings) -> Service:
     consumer = Consumer(db, kafka, NAME, consumers.handlers(desk), metrics, poison_limit=settings.poison_limit)
     due_clocks = Sweep(db, clock, sweep.fire(desk), metrics)
     tick = LoopTick()
-    metrics.on_scrape(DomainGauges(db, metrics).refresh)
+    figures = Figures("domain", gauges.FIGURES, gauges.counting(db), metrics, seconds=settings.figures_seconds)
 
     app = create_app(
         NAME,
@@ -62,7 +63,7 @@ def build(settings: Settings) -> Service:
             live={"loop": tick.alive, "consumer": consumer.alive}, ready={"postgres": db.ping, "kafka": kafka.ping}
         ),
         routers=[
-            *api.routers(Counter(db, clock, desk), document(NAME)),
+            *api.routers(Counter(db, clock, desk, settings.figures_seconds), document(NAME)),
             ops.router(NAME, db, clock, outbox, [consumer]),
         ],
     )
@@ -70,7 +71,7 @@ def build(settings: Settings) -> Service:
         settings,
         app,
         resources=[db, kafka, verifier],
-        tasks={Role.API: [tick.run], Role.RELAY: [relay.run], Role.WORKER: [consumer.run, due_clocks.run]},
+        tasks={Role.API: [tick.run, figures.run], Role.RELAY: [relay.run], Role.WORKER: [consumer.run, due_clocks.run]},
     )
 
 

@@ -11,6 +11,7 @@ from services.monitoring.api.counter import Counter
 from services.monitoring.engine import Engine
 from services.monitoring.engine.measures import Measures
 from services.monitoring.engine.producing import Producing
+from services.monitoring.handlers import gauges
 from services.monitoring.handlers.desk import Desk
 from services.monitoring.settings import Settings
 from services.monitoring.store import intake, pilots
@@ -22,6 +23,7 @@ from shared.platform.auth import Verifier
 from shared.platform.bus import Consumer
 from shared.platform.clock import open_clock
 from shared.platform.db import Database
+from shared.platform.figures import Figures
 from shared.platform.health import Health, LoopTick
 from shared.platform.http import create_app
 from shared.platform.kafka import Kafka
@@ -59,7 +61,7 @@ def build(settings: Settings) -> Service:
         clock,
         outbox,
         calendar,
-        Measures(metrics, db),
+        Measures(metrics),
         topic=METRICS.name,
         facts_topic=APPLICATIONS.name,
         facts_consumer=consumer.name,
@@ -68,6 +70,7 @@ def build(settings: Settings) -> Service:
     producing = Producing(db, kafka, METRICS.name)
     due_clocks = Sweep(db, clock, sweep.fire(desk), metrics)
     tick = LoopTick()
+    figures = Figures("domain", gauges.FIGURES, gauges.counting(db), metrics, seconds=settings.figures_seconds)
 
     app = create_app(
         NAME,
@@ -99,7 +102,7 @@ def build(settings: Settings) -> Service:
         app,
         resources=[db, kafka, verifier, producing],
         tasks={
-            Role.API: [tick.run],
+            Role.API: [tick.run, figures.run],
             Role.RELAY: [relay.run],
             Role.WORKER: [consumer.run, engine.run, producing.run, due_clocks.run],
         },

@@ -6,7 +6,6 @@ is checked before the body is read, the body before the handler runs.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -156,9 +155,6 @@ def _platform_routes(app: FastAPI, metrics: Metrics, health: Health) -> APIRoute
 
     @routes.get("/metrics", name="metrics", summary="Figures in Prometheus' text format", response_class=Response)
     async def exposition() -> Response:
-        for refresh in metrics.refreshers:
-            with contextlib.suppress(Transient):
-                await refresh()
         return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @routes.get("/openapi.json", name="openapi", summary="This document")

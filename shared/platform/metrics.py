@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
@@ -11,11 +9,10 @@ from prometheus_client.process_collector import ProcessCollector
 
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
-Refresh = Callable[[], Awaitable[None]]
-
 
 class Metrics:
-    """The collectors of one process. ``gauge`` adds a domain's own; ``on_scrape`` registers what brings gauges up to date."""
+    """The collectors of one process. ``gauge`` adds a part's own; what is counted in the database is a
+    :class:`shared.platform.figures.Figure`."""
 
     def __init__(self, service: str) -> None:
         self.service = service
@@ -23,7 +20,6 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
-        self._refresh: list[Refresh] = []
 
         self.http_requests = self._counter("http_requests", "HTTP requests answered", "method", "route", "status")
         self.http_seconds = self._histogram("http_request_seconds", "Time to answer a request", "method", "route")
@@ -61,8 +57,14 @@ class Metrics:
         self.retries = self._counter("consumer_retries", "Tries of a record that will be repeated", "consumer", "why")
         self.stopped = self.gauge("consumer_stopped", "1 when a consumer stopped at its poison limit", "consumer")
 
-        self.outbox_unsent = self.gauge("outbox_unsent_events", "Events stored and not yet published")
-        self.outbox_age = self.gauge("outbox_oldest_unsent_seconds", "Age of the oldest event not yet published")
+        self.figures_at = self.gauge("figures_counted_seconds", "When figures were last counted, Unix seconds", "of")
+        self.figures_age = self.gauge(
+            "figures_age_seconds",
+            "Age of the figures that are counted in the database, or of the wait for the first",
+            "of",
+        )
+        self.figures_failures = self._counter("figures_failures", "Counts that failed; the old figures stay", "of")
+
         self.outbox_sent = self._counter("outbox_sent_events", "Events published")
         self.outbox_failures = self._counter("outbox_failures", "Tries to publish that failed")
         self.relay_active = self.gauge("relay_active", "1 in the process whose relay publishes")
@@ -78,16 +80,8 @@ class Metrics:
         )
 
     def gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        """A gauge ``haukiem_<name>``; for a domain's own counts too."""
+        """A gauge ``haukiem_<name>``."""
         return Gauge(f"haukiem_{name}", text, labels, registry=self.registry)
-
-    def on_scrape(self, refresh: Refresh) -> None:
-        """Call ``refresh`` before each scrape, to set gauges that are counted in the database. Its failure keeps the old figures."""
-        self._refresh.append(refresh)
-
-    @property
-    def refreshers(self) -> Sequence[Refresh]:
-        return tuple(self._refresh)
 
     def render(self) -> bytes:
         """The exposition of all collectors in Prometheus' text format."""

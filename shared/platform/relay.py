@@ -19,6 +19,7 @@ from shared.contracts.base import Meta
 from shared.contracts.errors import Transient
 from shared.platform import cloudevents, dead_copies
 from shared.platform.db import Database, Tx
+from shared.platform.figures import Counted, Figure, Figures
 from shared.platform.kafka import Kafka
 from shared.platform.leader import lead
 from shared.platform.metrics import Metrics
@@ -29,6 +30,10 @@ log = structlog.get_logger(__name__)
 
 Row = Mapping[str, Any]
 
+_FIGURES = (
+    Figure("outbox_unsent_events", "Events stored and not yet published"),
+    Figure("outbox_oldest_unsent_seconds", "Age of the oldest event not yet published"),
+)
 _UNSENT = """
 select id, key, event_id, topic, type, source, time, correlation_id, causation_id, data, recorded_at
 from outbox where sent_at is null and id <> all(%s) order by id limit %s
@@ -83,6 +88,7 @@ class Relay:
         poll_seconds: float = 0.03,
         batch: int = 1000,
         flush_seconds: float = 10.0,
+        figures_seconds: float = 5.0,
     ) -> None:
         self._db = db
         self._kafka = kafka
@@ -93,11 +99,15 @@ class Relay:
         self._batch = batch
         self._flush = flush_seconds
         self._partition = DefaultPartitioner()
-        metrics.on_scrape(self._measure)
+        self._figures = Figures("outbox", _FIGURES, self._count, metrics, seconds=figures_seconds)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until ``stop`` is set, then what is still unsent, for some seconds at most."""
-        await lead(self._db.dsn, "relay", lambda tx: self._lead(tx, stop), stop, active=self._metrics.relay_active)
+        counting = asyncio.create_task(self._figures.run(stop))
+        try:
+            await lead(self._db.dsn, "relay", lambda tx: self._lead(tx, stop), stop, active=self._metrics.relay_active)
+        finally:
+            counting.cancel()
 
     async def _lead(self, tx: Tx, stop: asyncio.Event) -> None:
         pauses = backoff()
@@ -211,7 +221,7 @@ class Relay:
                 (cluster,),
             )
 
-    async def _measure(self) -> None:
+    async def _count(self) -> Counted:
         async with self._db.tx() as tx:
             cursor = await tx.execute(
                 "select count(*) as unsent, coalesce(extract(epoch from clock_timestamp() - min(recorded_at)), 0) as age "
@@ -219,8 +229,7 @@ class Relay:
             )
             row = await cursor.fetchone()
         assert row is not None
-        self._metrics.outbox_unsent.set(row["unsent"])
-        self._metrics.outbox_age.set(float(row["age"]))
+        return {"outbox_unsent_events": {(): row["unsent"]}, "outbox_oldest_unsent_seconds": {(): float(row["age"])}}
 
 
 def _headers(row: Row) -> list[tuple[str, bytes]]:

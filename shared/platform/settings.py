@@ -49,6 +49,8 @@ class ServiceSettings(BaseSettings):
     """Networks of the proxies whose ``X-Forwarded-For`` says who calls. Without any, who calls is the peer of the connection."""
     rate_limits: dict[str, RateLimit] = {}
     """By action, instead of what the access table says."""
+    figures_seconds: float = Field(default=15.0, ge=1, le=3600)
+    """How often a process counts the domain's figures, and makes the statistics, at most."""
     db_pool: int = Field(default=10, ge=2, le=200)
     republish_on_new_cluster: bool = False
     """Whether the relay sends its retained rows again by itself when Kafka's cluster id has changed."""

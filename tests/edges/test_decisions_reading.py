@@ -269,8 +269,20 @@ async def test_the_statistics_count_what_happened(office: Office) -> None:
     assert (rule.legal_basis, rule.article, rule.pilots, len(rule.texts)) == ("decree-144-2020", "Điều 10", 1, 2)
 
 
+async def test_the_statistics_are_counted_once_for_all_who_read_them_soon_after(office: Office) -> None:
+    first = await office.ask(None, "GET", "/statistics")
+    tag = first.headers["etag"]
+    assert first.headers["cache-control"].startswith("public, max-age=1")
+    await office.breached()
+    second = await office.ask(None, "GET", "/statistics")
+    assert second.content == first.content and second.headers["etag"] == tag
+    again = await office.client.get("/statistics", headers={"If-None-Match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+
+
 async def test_prometheus_reads_the_queue_the_items_the_decisions_and_the_measures(office: Office) -> None:
     await office.breached()
+    await office.figures.refresh()
     answer = await office.ask(None, "GET", "/metrics")
     for line in (
         "haukiem_queue_cases 1.0",
@@ -283,6 +295,7 @@ async def test_prometheus_reads_the_queue_the_items_the_decisions_and_the_measur
     case = (await queue(office)).rows[0]
     view = await office.get("lan", f"/cases/{case.case_id}")
     await issue(office, view, "continue", "finding")
+    await office.figures.refresh()
     answer = await office.ask(None, "GET", "/metrics")
     assert 'haukiem_decisions_issued{kind="continue"} 1.0' in answer.text
     assert 'haukiem_open_items{kind="finding"}' not in answer.text

@@ -30,9 +30,11 @@ from shared.platform import context, deadlines, outbox
 from shared.platform.auth import Principal
 from shared.platform.cloudevents import Received
 from shared.platform.db import Database
+from shared.platform.figures import Figures
 from shared.platform.ids import uuid7
 from shared.platform.migrate import migrate
 from shared.platform.service import Service
+from shared.platform.settings import Role
 from tests import decisions_kit as kit
 
 main = importlib.import_module("services.decisions.main")
@@ -69,6 +71,7 @@ class Office:
     desk: Desk
     client: httpx.AsyncClient
     clock: _Clock
+    figures: Figures
     heard: dict[UUID, Event] = field(default_factory=dict)
 
     @property
@@ -227,10 +230,12 @@ async def opened(admin_dsn: str) -> AsyncIterator[Office]:
     built = _built(settings, clock)
     db = next(one for one in built.resources if isinstance(one, Database))
     await db.open()
+    owners = (getattr(task, "__self__", None) for task in built.tasks[Role.API])
+    figures = next(one for one in owners if isinstance(one, Figures))
     client = httpx.AsyncClient(transport=httpx.ASGITransport(built.app), base_url="http://decisions")
     desk = Desk(kit.calendar(), outbox.Outbox(DECISIONS.name, "haukiem/decisions"))
     try:
-        yield Office(db, desk, client, clock)
+        yield Office(db, desk, client, clock, figures)
     finally:
         await client.aclose()
         await db.close()

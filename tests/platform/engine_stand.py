@@ -72,7 +72,7 @@ class Stand:
             self.clock,
             self.outbox,
             CALENDAR,
-            Measures(Metrics("monitoring"), self.db),
+            Measures(Metrics("monitoring")),
             topic=self.topic,
             facts_topic=self.facts_topic,
             facts_consumer=FACTS_CONSUMER,

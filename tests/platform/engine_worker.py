@@ -24,7 +24,7 @@ async def work(dsn: str, bootstrap: str, topic: str, facts_topic: str, group: st
         HandClock(at("2026-07-20 09:00")),
         Outbox("haukiem.monitoring.v1", "haukiem/monitoring"),
         CALENDAR,
-        Measures(Metrics("monitoring"), db),
+        Measures(Metrics("monitoring")),
         topic=topic,
         facts_topic=facts_topic,
         facts_consumer=FACTS_CONSUMER,

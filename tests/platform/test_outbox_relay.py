@@ -263,12 +263,11 @@ async def test_an_event_that_kafka_would_refuse_is_refused_before_it_is_stored(d
 async def test_backlog_and_its_age_are_measured(db: Database, kafka: Kafka) -> None:
     outbox = Outbox("nowhere", "garden")
     metrics = Metrics("test")
-    Relay(db, kafka, outbox, metrics)
+    relay = Relay(db, kafka, outbox, metrics)
     async with db.tx() as tx:
         await outbox.add_all(tx, [planted(), planted()])
         await tx.execute("update outbox set recorded_at = now() - interval '90 seconds'")
-    for refresh in metrics.refreshers:
-        await refresh()
+    await relay._figures.refresh()
     assert metrics.registry.get_sample_value("haukiem_outbox_unsent_events") == 2
     age = metrics.registry.get_sample_value("haukiem_outbox_oldest_unsent_seconds")
     assert age is not None and 90 <= age < 120

@@ -27,9 +27,12 @@ Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 
 @dataclass(frozen=True)
 class Counter:
+    """``figures_seconds`` is how long what was counted for everybody is kept."""
+
     db: Database
     clock: Clock
     desk: Desk
+    figures_seconds: float
 
     async def once(self, grant: Grant, once: Once, work: Work, *, about: UUID, status: int = 200) -> Response:
         """Do ``work`` in a transaction of its own, or give the answer that it gave before. ``about`` is the thing in the path: the

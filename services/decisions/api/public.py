@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import JSONResponse
 
 from services.decisions.api.counter import Counter, Cursor, Limit
@@ -13,7 +13,10 @@ from services.decisions.handlers import public
 from services.decisions.store.register import Search
 from shared.contracts.http.decisions import RegisterEntry, RegisterPage, Statistics
 from shared.contracts.pilot import PilotState
+from shared.platform.figures import Kept
 from shared.platform.http import router as guarded_router
+
+_KEPT = {name: {"schema": {"type": "string"}} for name in ("ETag", "Cache-Control")}
 
 
 def router(counter: Counter, asyncapi: Mapping[str, Any]) -> APIRouter:
@@ -37,10 +40,23 @@ def router(counter: Counter, asyncapi: Mapping[str, Any]) -> APIRouter:
         async with counter.db.tx() as tx:
             return await public.show_entry(tx, code)
 
-    @routes.get("/statistics", name="decisions.statistics", summary="Lead times, decisions, contribution, law reform")
-    async def statistics() -> Statistics:
+    async def count() -> Statistics:
         async with counter.db.tx() as tx:
             return await public.show_statistics(counter.desk, tx, counter.clock.now())
+
+    kept = Kept(count, seconds=counter.figures_seconds)
+
+    @routes.get(
+        "/statistics",
+        name="decisions.statistics",
+        response_model=Statistics,
+        responses={200: {"headers": _KEPT}, 304: {"description": "What the caller has is still so.", "headers": _KEPT}},
+        summary="Lead times, decisions, contribution, law reform",
+    )
+    async def statistics(
+        if_none_match: Annotated[str | None, Header(description="ETag of what one has")] = None,
+    ) -> Response:
+        return await kept.answer(if_none_match)
 
     @routes.get("/asyncapi.json", name="asyncapi", summary="The topics that this service writes and reads")
     async def topics() -> JSONResponse:

@@ -9,18 +9,15 @@ from datetime import datetime
 from prometheus_client import Counter, Histogram
 
 from services.monitoring.engine.lane import Pending
-from services.monitoring.store import findings
-from shared.platform.db import Database
 from shared.platform.metrics import Metrics
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
 class Measures:
-    """Counts samples and flushes; open findings are counted in the database when Prometheus asks."""
+    """Counts samples and flushes, and says how far behind the engine is."""
 
-    def __init__(self, metrics: Metrics, db: Database) -> None:
-        self._db = db
+    def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._caught_up_at: dict[int, float] = {}
         self._samples = Counter(
@@ -31,8 +28,6 @@ class Measures:
         )
         self._swept = metrics.gauge("engine_swept_until_seconds", "Domain time until which clocks fired", "partition")
         self._beat = metrics.gauge("engine_beat_seconds", "Wall time of the engine's last pass of a barrier")
-        self._open = metrics.gauge("open_findings", "Open findings", "rule", "severity")
-        metrics.on_scrape(self._count)
 
     def flushed(self, pendings: Collection[Pending], seconds: float) -> None:
         self._samples.labels("accepted").inc(sum(pending.accepted for pending in pendings))
@@ -57,10 +52,3 @@ class Measures:
     def swept(self, partition: int, until: datetime) -> None:
         self._swept.labels(str(partition)).set(until.timestamp())
         self._beat.set(time.time())
-
-    async def _count(self) -> None:
-        async with self._db.tx() as tx:
-            rows = await findings.count_open(tx)
-        self._open.clear()
-        for rule, severity, number in rows:
-            self._open.labels(rule, severity).set(number)

@@ -530,6 +530,8 @@ class LawReformRow(Contract):
 
 
 class Statistics(Contract):
+    """``at`` is when it was counted: a service counts at most once in some seconds, and gives everybody the same until then."""
+
     at: Instant
     pilots_by_state: dict[str, int]
     pilots_by_outcome: dict[str, int]
