@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from services.decisions.core import findings, measures, pilots, reports
+from services.decisions.core import findings, issuing, measures, pilots, replies, reports
 from services.decisions.handlers import facts
 from services.decisions.handlers.desk import Desk
 from shared.contracts.events import applications as a
@@ -30,11 +30,11 @@ ON_APPLICATIONS: dict[type[Any], On] = {
     a.PilotAmended: partial(facts.on_fact, facts.state_moved),
     a.PilotWindingDown: partial(facts.on_fact, pilots.winding_down),
     a.PilotEnded: partial(facts.on_fact, pilots.ended),
-    a.ReplyFiled: facts.on_reply,
+    a.ReplyFiled: partial(facts.on_fact, replies.filed),
     a.PeriodicReportFiled: partial(facts.on_fact, reports.periodic_filed),
     a.FinalReportFiled: facts.on_final_report,
-    a.DecisionApplied: facts.on_decision_applied,
-    a.DecisionNotApplied: facts.on_decision_not_applied,
+    a.DecisionApplied: partial(facts.on_fact, facts.decision_applied),
+    a.DecisionNotApplied: partial(facts.on_fact, issuing.not_applied),
     a.IncidentReported: facts.on_noted,
     a.AppealFiled: facts.on_noted,
     a.ExtensionRequested: facts.on_noted,

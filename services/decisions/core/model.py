@@ -313,7 +313,8 @@ class Issued:
 class Book:
     """Everything about one pilot that a change may touch: what is open, and what the change names besides.
 
-    ``items`` holds the open items of the open case, and those that a decision in hand resolved; ``proposals`` the live ones.
+    ``items`` holds the open items of the open case, and those that a decision in hand resolved; ``proposals`` the live ones, ``measures`` those in
+    force, ``remedies`` the open ones; ``findings`` those that the items are about, that a decision in hand judged or that a fact names.
     """
 
     pilot: Pilot

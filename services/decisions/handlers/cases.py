@@ -59,7 +59,7 @@ async def review(
     """Say that a report was read. The item must be one of this case."""
     actor = actor_of(grant)
     pilot_id = await pilot_of_case(tx, grant, case_id)
-    before = await desk.load(tx, pilot_id, items=(item_id,))
+    before = await desk.load(tx, pilot_id, names=(item_id,))
     item = before.items.get(item_id)
     if item is None or item.case_id != case_id:
         raise NotFound("item")
@@ -77,6 +77,7 @@ async def verify_remedy(
         tx,
         pilot_id,
         lambda book: remedies.verify(book, actor, decision_id, sent.done, sent.note, now, desk.calendar),
+        names=(decision_id,),
     )
     return await showing.decision(tx, pilot_id, decision_id)
 

@@ -29,8 +29,14 @@ FIRED: dict[DeadlineKind, Fired] = {
     DeadlineKind.SNOOZE: lambda book, _, now, cal: cases.wake(book, now, cal),
 }
 
+ABOUT_REPORTS = frozenset({DeadlineKind.PERIODIC_REPORT, DeadlineKind.FINAL_REPORT})
+"""Kinds whose subject is no id."""
+
 
 async def fire(desk: Desk, tx: Tx, deadline: Deadline) -> None:
     """Do what falls due. A clock whose object is gone by now does nothing."""
-    act = FIRED[DeadlineKind(deadline.kind)]
-    await desk.change(tx, deadline.pilot_id, lambda book: act(book, deadline.subject, deadline.due, desk.calendar))
+    kind, subject = DeadlineKind(deadline.kind), deadline.subject
+    names = () if kind in ABOUT_REPORTS else (UUID(subject),)
+    await desk.change(
+        tx, deadline.pilot_id, lambda book: FIRED[kind](book, subject, deadline.due, desk.calendar), names=names
+    )

@@ -31,14 +31,10 @@ class Desk:
         pilot_id: UUID,
         *,
         case_id: UUID | None = None,
-        items: Collection[UUID] = (),
-        proposals: Collection[UUID] = (),
-        decisions: Collection[UUID] = (),
+        names: Collection[UUID] = (),
     ) -> Book:
-        """The pilot's book, locked. Raises :class:`NotYet` for a pilot that has not been heard of."""
-        book = await self.books.load(
-            tx, pilot_id, case_id=case_id, items=items, proposals=proposals, decisions=decisions
-        )
+        """The pilot's book, locked, with what ``names`` are the ids of. Raises :class:`NotYet` for a pilot that has not been heard of."""
+        book = await self.books.load(tx, pilot_id, case_id=case_id, names=names)
         if book is None:
             raise NotYet(f"pilot {pilot_id}")
         return book
@@ -50,12 +46,10 @@ class Desk:
         act: Act,
         *,
         case_id: UUID | None = None,
-        items: Collection[UUID] = (),
-        proposals: Collection[UUID] = (),
-        decisions: Collection[UUID] = (),
+        names: Collection[UUID] = (),
     ) -> Book:
         """Load the book locked, let core decide, save what differs. The book after."""
-        before = await self.load(tx, pilot_id, case_id=case_id, items=items, proposals=proposals, decisions=decisions)
+        before = await self.load(tx, pilot_id, case_id=case_id, names=names)
         after, events = act(before)
         await self.books.save(tx, before, after, events)
         return after

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from services.decisions.core import findings, issuing, pilots, replies, reports
+from services.decisions.core import evidence, findings, issuing, pilots, reports
 from services.decisions.core.change import Step
 from services.decisions.core.model import Book
 from services.decisions.core.quarters import quarter_of
@@ -46,8 +46,7 @@ async def on_registered(desk: Desk, tx: Tx, received: Received[a.PilotRegistered
 
 async def on_fact(decide: Decide[E], desk: Desk, tx: Tx, received: Received[E]) -> None:
     """A fact that changes the pilot's book as ``decide`` says."""
-    event = received.event
-    await desk.change(tx, event.key, lambda book: decide(book, event, desk.calendar))
+    await _change(desk, tx, received.event, lambda book: decide(book, received.event, desk.calendar))
     await keep(tx, received)
 
 
@@ -57,36 +56,10 @@ async def on_noted(desk: Desk, tx: Tx, received: Received[Event]) -> None:
     await keep(tx, received)
 
 
-async def on_reply(desk: Desk, tx: Tx, received: Received[a.ReplyFiled]) -> None:
-    event = received.event
-    await desk.change(
-        tx, event.pilot_id, lambda book: replies.filed(book, event, desk.calendar), proposals=(event.answers,)
-    )
-    await keep(tx, received)
-
-
 async def on_final_report(desk: Desk, tx: Tx, received: Received[a.FinalReportFiled]) -> None:
     event = received.event
-    after = await desk.change(tx, event.pilot_id, lambda book: reports.final_filed(book, event, desk.calendar))
+    after = await _change(desk, tx, event, lambda book: reports.final_filed(book, event, desk.calendar))
     await statistics.keep_rules_in_the_way(tx, event, after.pilot.sector)
-    await keep(tx, received)
-
-
-async def on_decision_applied(desk: Desk, tx: Tx, received: Received[a.DecisionApplied]) -> None:
-    event = received.event
-    await desk.change(
-        tx, event.pilot_id, lambda book: (issuing.applied(pilots.moved(book, event), event), ()),
-        decisions=(event.decision_id,),
-    )  # fmt: skip
-    await keep(tx, received)
-
-
-async def on_decision_not_applied(desk: Desk, tx: Tx, received: Received[a.DecisionNotApplied]) -> None:
-    event = received.event
-    await desk.change(
-        tx, event.pilot_id, lambda book: issuing.not_applied(book, event, desk.calendar),
-        decisions=(event.decision_id,),
-    )  # fmt: skip
     await keep(tx, received)
 
 
@@ -107,6 +80,12 @@ async def on_usage(desk: Desk, tx: Tx, received: Received[m.UsageRolled]) -> Non
     await keep(tx, received)
 
 
+async def _change(desk: Desk, tx: Tx, event: Event, act: Callable[[Book], Step]) -> Book:
+    """Change the book of the event's pilot, in which is also what the event is about."""
+    about = evidence.about(event)
+    return await desk.change(tx, event.key, act, names=() if about is None else (about,))
+
+
 async def _known(desk: Desk, tx: Tx, event: Event) -> None:
     if await desk.books.rules_of(tx, event.key) is None:
         raise NotYet(f"pilot {event.key}")
@@ -118,3 +97,7 @@ def state_moved(book: Book, event: a.PilotStateChanged | a.PilotAmended, _: Cale
 
 def risk_assessed(book: Book, event: m.RiskAssessed, _: Calendar) -> Step:
     return findings.risk_assessed(book, event), ()
+
+
+def decision_applied(book: Book, event: a.DecisionApplied, _: Calendar) -> Step:
+    return issuing.applied(pilots.moved(book, event), event), ()

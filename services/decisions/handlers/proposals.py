@@ -28,7 +28,7 @@ async def draft(
 ) -> http.ProposalView:
     actor, proposal_id = actor_of(grant), uuid7()
     pilot_id = await pilot_of_case(tx, grant, case_id)
-    before = await desk.load(tx, pilot_id, case_id=case_id, items=sent.items)
+    before = await desk.load(tx, pilot_id, case_id=case_id, names=sent.items)
     content = await _content(tx, pilot_id, sent)
     after, events = proposals.draft(before, actor, proposal_id, content, now, desk.calendar)
     await desk.books.save(tx, before, after, events)
@@ -40,7 +40,7 @@ async def edit(
 ) -> http.ProposalView:
     actor = actor_of(grant)
     pilot_id = await pilot_of_proposal(tx, grant, proposal_id)
-    before = await desk.load(tx, pilot_id, items=sent.items, proposals=(proposal_id,))
+    before = await desk.load(tx, pilot_id, names=(*sent.items, proposal_id))
     content = await _content(tx, pilot_id, sent)
     after, events = proposals.edit(before, actor, proposal_id, content, now, desk.calendar)
     await desk.books.save(tx, before, after, events)
@@ -84,7 +84,7 @@ async def send_back(
         tx,
         pilot_id,
         lambda book: proposals.send_back(book, actor, proposal_id, sent.reason, now, desk.calendar),
-        proposals=(proposal_id,),
+        names=(proposal_id,),
     )
     return showing.proposal(after.proposals[proposal_id], after.pilot.rules)
 
@@ -98,7 +98,7 @@ async def withdraw(
         tx,
         pilot_id,
         lambda book: proposals.withdraw(book, actor, proposal_id, sent.reason, now, desk.calendar),
-        proposals=(proposal_id,),
+        names=(proposal_id,),
     )
     return showing.proposal(after.proposals[proposal_id], after.pilot.rules)
 
@@ -121,7 +121,7 @@ async def _issuing(
     """What may issue: the pilot's lock first, then the authority's chain, so that decisions of one authority follow one another."""
     actor = actor_of(grant)
     pilot_id = await pilot_of_proposal(tx, grant, proposal_id)
-    before = await desk.load(tx, pilot_id, proposals=(proposal_id, *together))
+    before = await desk.load(tx, pilot_id, names=(proposal_id, *together))
     bound = {ref.event_id for one in before.proposals.values() for ref in one.content.evidence}
     facts = await cases.facts(tx, pilot_id, bound)
     chain = await decisions.lock_chain(tx, actor.authority)

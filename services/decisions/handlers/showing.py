@@ -68,7 +68,7 @@ async def case(desk: Desk, tx: Tx, grant: Grant, pilot_id: UUID, case_id: UUID, 
                 ended_at=m.ended_at,
                 decision_id=m.decision_id,
             )
-            for m in sorted(book.measures.values(), key=lambda m: m.taken_at)
+            for m in await cases.measures_of(tx, pilot_id)
         ),
         proposals=tuple(proposal(one, book.pilot.rules) for one in proposals),
         decisions=tuple(issued(row) for row in await decisions.in_case(tx, pilot_id, case_id)),

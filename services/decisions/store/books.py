@@ -13,7 +13,7 @@ from services.decisions.core.model import Book, Case, Finding, Issued, Item, Mea
 from services.decisions.store.rows import Table
 from services.decisions.store.words import folded
 from shared.contracts.base import Event
-from shared.contracts.events.decisions import DecisionIssued
+from shared.contracts.events.decisions import DecisionIssued, ItemRef
 from shared.contracts.rules import FrozenRules
 from shared.platform import deadlines
 from shared.platform.db import Tx
@@ -51,41 +51,36 @@ class Books:
         *,
         lock: bool = True,
         case_id: UUID | None = None,
-        items: Collection[UUID] = (),
-        proposals: Collection[UUID] = (),
-        decisions: Collection[UUID] = (),
+        names: Collection[UUID] = (),
     ) -> Book | None:
         """The book of a pilot, None for an unknown one. ``lock`` orders all changes of this pilot.
 
-        ``case_id`` names the case instead of the open one. ``items``, ``proposals`` and ``decisions`` are loaded whatever their state,
-        with the items that they name.
+        It holds what is open, what has one of the ids in ``names`` whatever its state (an item, proposal, decision, remedy, measure, finding),
+        and what those are about. What is closed and not named stays where it is: a book is as large as the day's work, not as the years.
+        ``case_id`` names the case instead of the open one.
         """
         row = await _one(tx, f"{_PILOT_SELECT} where pilot_id = %s {'for update' if lock else ''}", (pilot_id,))
         if row is None:
             return None
         pilot = PILOT.read(row, rules=await self.frozen(tx, row["rules_id"]))
-        case = await self._case(tx, pilot_id, case_id)
-        found = await _all(
-            tx, PROPOSAL, "where pilot_id = %s and (state not in ('issued', 'withdrawn') or proposal_id = any(%s))",
-            (pilot_id, list(proposals)),
-        )  # fmt: skip
-        issued = await _all(tx, DECISION, "where pilot_id = %s and decision_id = any(%s)", (pilot_id, list(decisions)))
-        named = (
-            [*items] + [i for p in found for i in p.content.items] + [ref.item_id for d in issued for ref in d.items]
-        )
-        stand = await _all(
-            tx, ITEM, "where pilot_id = %s and (state = 'open' or item_id = any(%s)) order by opened_at, item_id",
-            (pilot_id, named),
-        )  # fmt: skip
+        known = list(names)
+        proposals = await _all(tx, PROPOSAL, _LIVE_PROPOSALS, (pilot_id, known))
+        decisions = await _all(tx, DECISION, "where pilot_id = %s and decision_id = any(%s)", (pilot_id, known))
+        remedies = await _all(tx, REMEDY, _OPEN_REMEDIES, (pilot_id, known))
+        about = [i for p in proposals for i in p.content.items] + [ref.item_id for d in decisions for ref in d.items]
+        items = await _all(tx, ITEM, _OPEN_ITEMS, (pilot_id, known + about))
+        subjects = _subjects(items) + _subjects(ref for remedy in remedies for ref in remedy.items)
+        measures = await _all(tx, MEASURE, _MEASURES_IN_FORCE, (pilot_id, known + subjects))
+        findings = await _all(tx, FINDING, _FINDINGS, (pilot_id, known + subjects, [d.decision_id for d in decisions]))
         return Book(
             pilot=pilot,
-            case=case,
-            items={item.item_id: item for item in stand},
-            proposals={proposal.proposal_id: proposal for proposal in found},
-            measures={m.measure_id: m for m in await _all(tx, MEASURE, "where pilot_id = %s", (pilot_id,))},
-            findings={f.finding_id: f for f in await _all(tx, FINDING, "where pilot_id = %s", (pilot_id,))},
-            remedies={r.decision_id: r for r in await _all(tx, REMEDY, "where pilot_id = %s", (pilot_id,))},
-            decisions={decision.decision_id: decision for decision in issued},
+            case=await self._case(tx, pilot_id, case_id),
+            items={item.item_id: item for item in items},
+            proposals={proposal.proposal_id: proposal for proposal in proposals},
+            measures={measure.measure_id: measure for measure in measures},
+            findings={finding.finding_id: finding for finding in findings},
+            remedies={remedy.decision_id: remedy for remedy in remedies},
+            decisions={decision.decision_id: decision for decision in decisions},
         )
 
     async def save(self, tx: Tx, before: Book | None, after: Book, events: Sequence[Event]) -> list[Recorded]:
@@ -139,6 +134,12 @@ class Books:
         await tx.execute(_NEW_PILOT, (*PILOT.values(pilot), pilot.organisation.tax_code, rules_id, searched))
 
 
+# Each reads by the primary key or by a partial index of what is open.
+_LIVE_PROPOSALS = "where pilot_id = %s and (state not in ('issued', 'withdrawn') or proposal_id = any(%s))"
+_OPEN_REMEDIES = "where pilot_id = %s and (state in ('ordered', 'to_verify') or decision_id = any(%s))"
+_OPEN_ITEMS = "where pilot_id = %s and (state = 'open' or item_id = any(%s)) order by opened_at, item_id"
+_MEASURES_IN_FORCE = "where pilot_id = %s and (state in ('taken', 'confirmed') or measure_id = any(%s))"
+_FINDINGS = "where pilot_id = %s and (finding_id = any(%s) or judged_by = any(%s))"
 _PILOT_SELECT = f"select {', '.join(PILOT.columns)}, rules_id from pilot"  # noqa: S608 - names of our own tables
 _NEW_PILOT = PILOT.insert(tax_code="%s", rules_id="%s", search="to_tsvector('simple', %s)")
 
@@ -248,6 +249,11 @@ async def _save_ranks(tx: Tx, before: Book, after: Book) -> None:
                 for entry in has
             ],
         )
+
+
+def _subjects(of: Iterable[Item | ItemRef]) -> list[UUID]:
+    """The ids of what items are about: a finding, a measure, a report, a decision."""
+    return [one.subject_id for one in of if one.subject_id is not None]
 
 
 def _changed(before: Mapping[UUID, T], after: Mapping[UUID, T]) -> list[T]:

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from services.decisions.core.evidence import Fact
 from services.decisions.core.life import Proposal
-from services.decisions.core.model import Case, Item
-from services.decisions.store.books import CASE, ITEM, PROPOSAL
+from services.decisions.core.model import Case, Item, Measure
+from services.decisions.store.books import CASE, ITEM, MEASURE, PROPOSAL
 from shared.platform.db import Tx
 
 MOST_FACTS = 1000
@@ -66,6 +66,12 @@ async def proposal(tx: Tx, pilot_id: UUID, proposal_id: UUID) -> Proposal:
     row = await (await tx.execute(sql, (pilot_id, proposal_id))).fetchone()
     assert row is not None, "the caller found its pilot"
     return PROPOSAL.read(row)
+
+
+async def measures_of(tx: Tx, pilot_id: UUID) -> list[Measure]:
+    """Every interim measure that was ever taken on the pilot, oldest first."""
+    sql = MEASURE.select + "where pilot_id = %s order by taken_at, measure_id"
+    return [MEASURE.read(row) for row in await (await tx.execute(sql, (pilot_id,))).fetchall()]
 
 
 async def facts(tx: Tx, pilot_id: UUID, ids: Collection[UUID]) -> dict[UUID, Fact]:

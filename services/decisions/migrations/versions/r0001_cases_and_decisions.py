@@ -134,6 +134,7 @@ create table measure (
     decision_id uuid,
     primary key (pilot_id, measure_id)
 );
+create index measure_in_force on measure (pilot_id) where state in ('taken', 'confirmed');
 
 create table finding (
     pilot_id uuid not null,
@@ -147,6 +148,7 @@ create table finding (
     verdict text,
     primary key (pilot_id, finding_id)
 );
+create index finding_judged on finding (pilot_id, judged_by) where judged_by is not null;
 
 create table remedy (
     pilot_id uuid not null,
@@ -160,6 +162,7 @@ create table remedy (
     state text not null,
     primary key (pilot_id, decision_id)
 );
+create index remedy_open on remedy (pilot_id) where state in ('ordered', 'to_verify');
 
 create table decision (
     pilot_id uuid not null,
