@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from deploy.cli.main import app as cli
+from deploy.cli.site import TOKEN, url_variable
+from deploy.local.instance import SERVICES
 from shared.contracts.pilot import Dossier
 from shared.platform.http import actions
 from shared.platform.settings import ServiceSettings
@@ -79,6 +81,7 @@ def test_routes_exist() -> None:
 
 def test_settings_exist() -> None:
     known = {f"HAUKIEM_{name.upper()}" for name in ServiceSettings.model_fields}
+    known |= {TOKEN, *map(url_variable, SERVICES)}
     assert unknown(named(r"(HAUKIEM_[A-Z_]+)"), known) == set()
 
 
