@@ -29,6 +29,7 @@ from shared.platform import inbox
 from shared.platform.bus import Consumer
 from shared.platform.cloudevents import Headers, encode, key_of
 from shared.platform.db import Database
+from shared.platform.figures import Figures
 from shared.platform.migrate import migrate
 from shared.platform.outcomes import Outcome
 from shared.platform.service import Service
@@ -180,6 +181,10 @@ class Edge:
                     await consumer._outcomes.pass_over(moved)
         return outcomes
 
+    def count_figures(self) -> None:
+        """Count the domain's figures, as the service does in the background."""
+        self.run(self._one(Figures, Part.API).refresh)
+
     async def open(self) -> None:
         for resource in self.service.resources:
             await resource.open()
@@ -192,8 +197,8 @@ class Edge:
     def _database(self) -> Database:
         return next(one for one in self.service.resources if isinstance(one, Database))
 
-    def _one(self, kind: type[T]) -> T:
-        owners = (getattr(task, "__self__", None) for task in self.service.tasks[Part.WORKER])
+    def _one(self, kind: type[T], part: Part = Part.WORKER) -> T:
+        owners = (getattr(task, "__self__", None) for task in self.service.tasks[part])
         return next(one for one in owners if isinstance(one, kind))
 
 

@@ -375,6 +375,7 @@ def test_anyone_may_read_what_a_form_needs_and_what_the_topics_are(edge: Edge) -
 
 
 def test_the_figures_of_the_domain_are_exposed(edge: Edge, running: str) -> None:
+    edge.count_figures()
     lines = edge.ask("GET", "/metrics").text.splitlines()
     figures = {line.split(" ")[0]: float(line.split(" ")[1]) for line in lines if line.startswith("haukiem_")}
     assert figures['haukiem_pilots{state="active"}'] >= 1
