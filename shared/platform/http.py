@@ -6,12 +6,13 @@ is checked before the body is read, the body before the handler runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 import psycopg
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
@@ -47,12 +48,13 @@ _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 class GuardedRoute(APIRoute):
     """A route that counts the call where its action has a limit, and asks who calls and whether the role may, before anything of the
-    request is read; then refuses what no handler should see: another media type than JSON where JSON is due, and text that cannot be
-    stored."""
+    request is read; then refuses what no handler should see: a query parameter that the route does not have, another media type than
+    JSON where JSON is due, and text that cannot be stored."""
 
     def get_route_handler(self) -> _Handler:
         handle = super().get_route_handler()
         takes_json = self.body_field is not None
+        known = frozenset(_query_names(self.dependant))
 
         async def guarded(request: Request) -> Response:
             request.state.route = self.path_format
@@ -60,6 +62,7 @@ class GuardedRoute(APIRoute):
             await limits.take(self.name, request.client.host if request.client else None)
             request.state.grant = await _granted(request, self.name)
             validation.check_text(request.path_params, place="path")
+            validation.check_known(request.query_params.keys(), known)
             validation.check_text(request.query_params, place="query")
             if takes_json:
                 await _check_body(request)
@@ -175,6 +178,13 @@ async def _granted(request: Request, action: str) -> Grant:
     grant = decide(access, action, await verifier.verify(token.strip()))
     structlog.contextvars.bind_contextvars(caller=grant.caller.sub)
     return grant
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    """The names of the query parameters that a handler, and what it depends on, declares."""
+    yield from (parameter.alias for parameter in dependant.query_params)
+    for inner in dependant.dependencies:
+        yield from _query_names(inner)
 
 
 async def _check_body(request: Request) -> None:

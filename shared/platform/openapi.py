@@ -22,7 +22,7 @@ _WORDS = {
     "409": "The state of things does not allow it, or the Idempotency-Key was used with another body.",
     "413": "The body is too large.",
     "415": "The media type is not accepted.",
-    "422": "A field is not valid; each error names it by a JSON pointer.",
+    "422": "A field is not valid, or a query parameter is none of those listed; each error names it by a JSON pointer.",
     "429": "Too many such requests from one address, or from all together; Retry-After says how many seconds to wait.",
     "503": "Something that this needs is away for a moment; Retry-After says how long to wait.",
 }

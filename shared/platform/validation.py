@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from shared.contracts.errors import Problem, Refused
+from shared.contracts.errors import Problem, Refused, problem
 from shared.contracts.messages import text
 from shared.platform.problems import pointer
 
@@ -77,6 +77,8 @@ _VIETNAMESE: dict[str, str] = {
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """Characters that JSON can carry and PostgreSQL cannot keep: NUL, and halves of surrogate pairs that stand alone."""
+_MOST_NAMED = 20
+"""Strange parameters that one refusal names."""
 _SUSPECT = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|\x00|NaN|Infinity|[0-9][eE]\+?[0-9]{3}|[0-9]{300}")
 
 
@@ -91,6 +93,21 @@ def check_text(parameters: Mapping[str, str], *, place: str) -> None:
     for name, value in parameters.items():
         if UNSTORABLE.search(value):
             raise _unstorable(f"/{place}/{name}")
+
+
+def check_known(parameters: Iterable[str], known: Collection[str]) -> None:
+    """Refuse query parameters that are not ``known``: a filter with a slip in its name would let everything through."""
+    unknown = [name for name in dict.fromkeys(parameters) if name not in known][:_MOST_NAMED]
+    if not unknown:
+        return
+    code = "unknown_parameter" if known else "no_parameters"
+    found = [
+        problem(code, pointer(("query", printable(name))), name=printable(name), known=", ".join(sorted(known)))
+        for name in unknown
+    ]
+    refused = Refused(code, found[0].pointer, status=422, problems=found, name=printable(unknown[0]), known="")
+    refused.main = found[0]
+    raise refused
 
 
 def check_json(body: bytes) -> None:

@@ -9,8 +9,9 @@ import pytest
 from openapi_spec_validator import validate
 
 from shared.contracts.access.rule import Ownership
-from tests.edges.hosting import ACCESS, APIS
-from tests.edges.world import World
+from tests.edges.conformance import problem
+from tests.edges.hosting import ACCESS, APIS, may
+from tests.edges.world import BY_ROLE, World
 
 Operation = tuple[str, str, dict[str, Any]]
 """Method, path, and what the document says."""
@@ -74,6 +75,21 @@ def test_each_operation_declares_the_answers_that_it_may_give(
                 assert _content(document, response).keys() == {"application/problem+json"}, (name, status)
             elif name != "metrics":
                 assert "application/json" in _content(document, response), (name, status)
+
+
+def test_the_query_parameters_of_the_document_are_those_that_are_taken(
+    world: World, api: str, operations: list[Operation]
+) -> None:
+    """And no other is, whatever the route."""
+    with world.edge(api) as edge:
+        for method, path, said in operations:
+            role = next(role for role in BY_ROLE if may(api, said["operationId"], role))
+            declared = sorted(one["name"] for one in said.get("parameters", ()) if one["in"] == "query")
+            url = path.replace("{", "").replace("}", "")
+            query = "&".join(f"{name}=%00" for name in ["slip", *declared])
+            refused = problem(edge.ask(method.upper(), f"{url}?{query}", BY_ROLE[role]))
+            assert refused.status == 422 and [one.pointer for one in refused.errors] == ["/query/slip"], path
+            assert all(name in refused.errors[0].en for name in declared), path
 
 
 def test_what_an_operation_answers_has_a_schema_of_its_own(

@@ -271,6 +271,32 @@ async def test_parameters_at_fault_are_named(client: httpx.AsyncClient, path: st
     assert [each["pointer"] for each in problem["errors"]] == [pointer]
 
 
+async def test_a_parameter_that_there_is_not_is_named_with_those_that_there_are(client: httpx.AsyncClient) -> None:
+    """A slip in the name of a filter would show everything, as if it were filtered."""
+    found = await client.get("/trees?q=oak&lmit=3&lmit=4&O=1", headers={**STARTUP, "Accept-Language": "en"})
+    problem = problem_of(found, 422, "unknown_parameter")
+    assert [each["pointer"] for each in problem["errors"]] == ["/query/lmit", "/query/O"]
+    assert problem["detail"] == "There is no parameter lmit here. Known are: limit, q."
+    assert "dùng được: limit, q." in problem["errors"][0]["vi"]
+
+
+async def test_a_route_without_parameters_takes_none(client: httpx.AsyncClient) -> None:
+    problem_of(await client.get("/register?state=active"), 422, "no_parameters")
+    headers = {**STARTUP, **KEY}
+    problem_of(await client.post("/trees?dry_run=true", json={"name": "x"}, headers=headers), 422, "no_parameters")
+
+
+async def test_who_may_not_call_learns_no_parameters(client: httpx.AsyncClient) -> None:
+    problem_of(await client.get("/trees?x=1"), 401, "unauthenticated")
+
+
+async def test_many_and_strange_names_get_one_answer_of_bounded_size(client: httpx.AsyncClient) -> None:
+    for query in ("&".join(f"a{n}=" for n in range(3000)), "%00=1", "%ff=1", "=1", "a%2Fb~c=1", "x" * 5000):
+        found = await client.get(f"/trees?{query}", headers=STARTUP)
+        problem_of(found, 422, "unknown_parameter")
+        assert len(found.content) < 20_000
+
+
 @pytest.mark.parametrize("body", [b"{", b"{not json", b"\xff\xfe", b"[" * 5000, b'{"name": ' + b"9" * 4050 + b"}"])
 async def test_what_is_no_json_is_400_or_422_and_never_500(client: httpx.AsyncClient, body: bytes) -> None:
     body = body[:4096]

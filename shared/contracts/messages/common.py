@@ -8,6 +8,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "forbidden": ("Vai trò của bạn không được làm việc này ({action}).", "Your role may not do this ({action})."),
     "invalid_field": ("Trường {field} không hợp lệ: {why}.", "The field {field} is not valid: {why}."),
+    "unknown_parameter": (
+        "Không có tham số {name} ở đây. Các tham số dùng được: {known}.",
+        "There is no parameter {name} here. Known are: {known}.",
+    ),
+    "no_parameters": (
+        "Không có tham số {name} ở đây: địa chỉ này không nhận tham số nào sau dấu hỏi.",
+        "There is no parameter {name} here: this address takes none after the question mark.",
+    ),
     "invalid_json": ("Nội dung không phải JSON hợp lệ: {why}.", "The body is not valid JSON: {why}."),
     "idempotency_key_missing": (
         "Cần tiêu đề Idempotency-Key (1–128 ký tự), để gửi lại không tạo thêm bản ghi.",
