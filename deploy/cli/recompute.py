@@ -1,7 +1,9 @@
 """What monitoring must have told of a pilot, recomputed from the log alone with its own pure core.
 
-Records are judged in the order of their partition. What the log does not say is at which instant the engine read a record, and which
-facts had reached it by then; where the finding that it made says so, that is taken over, and all else about the finding is computed anew.
+Records are judged in the order of their partition. What the log does not say is when a record was received, at which instant the engine
+read it, and which facts had reached it by then; where the finding that it made says so, that is taken over, and all else about the finding
+is computed anew. A record of which no finding speaks came when its newest sample was taken: had it been late, an end of silence would name
+it.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from shared.contracts.events.monitoring import (
     FindingEscalated,
     FindingOpened,
     InterimMeasureTaken,
+    RuleCode,
 )
 from shared.contracts.topics import APPLICATIONS, METRICS, MONITORING
 from shared.reference.calendar import Calendar
@@ -47,17 +50,19 @@ def recompute(records: Iterable[Logged], calendar: Calendar) -> list[Told]:
     for record in (one for one in log if one.topic == METRICS.name):
         report = _report(record)
         if report is not None:
-            replay.take(report, readings.get(report.sha256))
+            replay.take(report, readings.get(report.sha256, _Reading()))
     replay.finish(max(one.event.at for one in log if one.event is not None))
     return [event for event in replay.told if isinstance(event, Told)]
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """When the engine read a record, and the facts that its finding names: the newest that it knew about the sample's time."""
+    """When the engine read a record, and the facts that its finding names: the newest that it knew about the sample's time. ``received``
+    when it ended a silence, which it does at its receipt."""
 
-    at: datetime
-    named: frozenset[UUID]
+    at: datetime | None = None
+    named: frozenset[UUID] = frozenset()
+    received: datetime | None = None
 
 
 @dataclass
@@ -76,12 +81,14 @@ class _Replay:
     _days: dict[tuple[str, Day], int] = field(default_factory=dict)
     _points: dict[tuple[str, Instant], Point] = field(default_factory=dict)
 
-    def take(self, report: Report, reading: _Reading | None) -> None:
-        """Judge a record, after all that was before it."""
+    def take(self, report: Report, reading: _Reading) -> None:
+        """Judge a record, after all that was before it: the facts known when it was read, the clocks due when it was received."""
         newest = moment(max(sample.at for sample in report.samples))
         held = self._hold_back(newest, reading)
-        self._move_on(max(self._now, reading.at if reading else newest))
+        received = reading.received or reading.at or newest
+        self._move_on(max(self._now, reading.at or received), received)
         self.ahead = held + self.ahead
+        report = replace(report, received=instant_of(received))
         if self.view is None:
             return
         lookups = judge.identities_to_look_up(self.book, [report])
@@ -94,12 +101,12 @@ class _Replay:
             self._accepted[report.identity] = report.sha256
         self._keep(judgement)
 
-    def _hold_back(self, newest: datetime, reading: _Reading | None) -> list[tuple[known.Fact, EventRef]]:
+    def _hold_back(self, newest: datetime, reading: _Reading) -> list[tuple[known.Fact, EventRef]]:
         """Take away the facts that bear on the sample's time and had not reached the engine: those after the newest that it named.
 
         At one instant a measure follows from the very record that is judged: it must not come before it.
         """
-        if reading is None or not reading.named:
+        if not reading.named:
             return []
         last = max((n for n, (_, ref) in enumerate(self.ahead) if ref.event_id in reading.named), default=-1)
         held = [one for one in self.ahead[last + 1 :] if one[0].at <= newest]
@@ -108,17 +115,19 @@ class _Replay:
 
     def finish(self, until: datetime) -> None:
         """Let happen what the log says, and fall due what does, until its end."""
-        self._move_on(max(self._now, until))
+        until = max(self._now, until)
+        self._move_on(until, until)
 
-    def _move_on(self, until: datetime) -> None:
+    def _move_on(self, until: datetime, due: datetime) -> None:
+        """Take in the facts ``until`` an instant, and fire the clocks until ``due``, each in its turn."""
         while self.ahead and self.ahead[0][0].at <= until:
             fact, ref = self.ahead.pop(0)
-            self._fire(fact.at)
+            self._fire(min(fact.at, due))
             self.facts = known.take(self.facts, fact, ref)
             self.view = view_of(self.facts, self.calendar)
             self._changes += 1
             self._keep(judge.take_facts(self.book, self.view, fact.at, self._changes))
-        self._fire(until)
+        self._fire(due)
         self._now = until
 
     def _fire(self, until: datetime) -> None:
@@ -153,12 +162,16 @@ def _readings(log: Iterable[Logged]) -> dict[str, _Reading]:
     """How the engine read a record, by the record's hash, as far as the findings say."""
     found: dict[str, _Reading] = {}
     for record in log:
-        if record.topic == MONITORING.name and isinstance(record.event, Told):
-            evidence = record.event.evidence
-            named = frozenset(ref.event_id for ref in evidence.facts)
-            for ref in evidence.records:
-                before = found.get(ref.sha256)
-                found[ref.sha256] = _Reading(record.event.at, named | (before.named if before else frozenset()))
+        event = record.event
+        if record.topic != MONITORING.name or not isinstance(event, Told):
+            continue
+        for ref in event.evidence.records:
+            before = found.get(ref.sha256, _Reading())
+            if isinstance(event, FindingCleared) and event.rule is RuleCode.SILENCE:
+                found[ref.sha256] = replace(before, received=event.at)
+            else:
+                named = before.named.union(one.event_id for one in event.evidence.facts)
+                found[ref.sha256] = replace(before, at=event.at, named=named)
     return found
 
 

@@ -21,11 +21,16 @@ _TRY_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """A topic as it should be. ``retention_ms`` is -1 for ever."""
+    """A topic as it should be. ``retention_ms`` is -1 for ever; ``timestamps`` is Kafka's ``message.timestamp.type``."""
 
     name: str
     partitions: int
     retention_ms: int
+    timestamps: str = "CreateTime"
+
+    @property
+    def configs(self) -> dict[str, str]:
+        return {"retention.ms": str(self.retention_ms), "message.timestamp.type": self.timestamps}
 
 
 def registry() -> tuple[Wanted, ...]:
@@ -33,7 +38,10 @@ def registry() -> tuple[Wanted, ...]:
     wanted = []
     for topic in TOPICS:
         retention = -1 if topic.retention_ms is None else topic.retention_ms
-        wanted += [Wanted(topic.name, topic.partitions, retention), Wanted(topic.dead, 1, retention)]
+        wanted += [
+            Wanted(topic.name, topic.partitions, retention, topic.timestamps),
+            Wanted(topic.dead, 1, retention),
+        ]
     return tuple(wanted)
 
 
@@ -70,7 +78,7 @@ async def _create(admin: AIOKafkaAdminClient, absent: list[Wanted], *, replicati
             topic.name,
             topic.partitions,
             replication,
-            topic_configs={**configs, "retention.ms": str(topic.retention_ms), "retention.bytes": "-1"},
+            topic_configs={**configs, **topic.configs, "retention.bytes": "-1"},
         )
         for topic in absent
     }
@@ -102,25 +110,26 @@ async def _check(admin: AIOKafkaAdminClient, existing: list[Wanted]) -> None:
         return
     names = [topic.name for topic in existing]
     partitions = {found["topic"]: len(found["partitions"]) for found in await admin.describe_topics(names)}
-    retention = await _retention(admin, names)
+    configs = await _configs(admin, existing)
     for topic in existing:
-        for what, found, should in (
-            ("partitions", partitions[topic.name], topic.partitions),
-            ("retention.ms", retention[topic.name], topic.retention_ms),
-        ):
-            if found != should:
+        found = {"partitions": str(partitions[topic.name]), **configs[topic.name]}
+        for what, should in {"partitions": str(topic.partitions), **topic.configs}.items():
+            if found[what] != should:
                 raise StackError(
-                    f"The topic {topic.name} has {what} {found}, but the registry says {should}.",
+                    f"The topic {topic.name} has {what} {found[what]}, but the registry says {should}.",
                     "Empty the stack (make clean), or give the topic a new version.",
                 )
 
 
-async def _retention(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name, {"retention.ms": ""}) for name in names]
-    found: dict[str, int] = {}
+async def _configs(admin: AIOKafkaAdminClient, topics: list[Wanted]) -> dict[str, dict[str, str]]:
+    """Of each topic, by its name, what stands in Kafka for what the registry sets."""
+    resources = [
+        ConfigResource(ConfigResourceType.TOPIC, topic.name, dict.fromkeys(topic.configs, "")) for topic in topics
+    ]
+    found: dict[str, dict[str, str]] = {}
     for answer in await admin.describe_configs(resources):
         for code, message, _, name, entries in answer.resources:
             if code:
                 raise StackError(f"Kafka does not describe the topic {name}: {message or for_code(code).__name__}")
-            found[name] = int(next(entry[1] for entry in entries if entry[0] == "retention.ms"))
+            found[name] = {entry[0]: entry[1] for entry in entries}
     return found

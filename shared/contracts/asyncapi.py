@@ -86,6 +86,7 @@ def _channel(topic: Topic) -> Json:
                 "topicConfiguration": {
                     "cleanup.policy": ["delete"],
                     "retention.ms": FOR_EVER if topic.retention_ms is None else topic.retention_ms,
+                    "message.timestamp.type": topic.timestamps,
                 },
                 "bindingVersion": BINDING,
             }

@@ -16,7 +16,8 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True)
 class Topic:
-    """``retention_ms`` is None where records are kept for ever."""
+    """``retention_ms`` is None where records are kept for ever. ``stamped_by_broker``: a record carries the instant at which the broker
+    appended it (LogAppendTime), which its producer cannot choose."""
 
     name: str
     owner: str
@@ -24,7 +25,13 @@ class Topic:
     consumers: tuple[str, ...]
     partitions: int
     retention_ms: int | None
+    stamped_by_broker: bool = False
     key: str = "pilot_id"
+
+    @property
+    def timestamps(self) -> str:
+        """Kafka's ``message.timestamp.type``."""
+        return "LogAppendTime" if self.stamped_by_broker else "CreateTime"
 
     @property
     def dead(self) -> str:
@@ -47,6 +54,8 @@ METRICS = Topic(
     consumers=("monitoring",),
     partitions=24,
     retention_ms=25 * 31 * DAY_MS,
+    # Others than we write here, and when a report came decides whether it was in time.
+    stamped_by_broker=True,
 )
 MONITORING = Topic(
     name="haukiem.monitoring.v1",

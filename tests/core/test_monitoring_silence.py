@@ -22,7 +22,6 @@ from tests.monitoring_samples import (
     winding_down,
 )
 
-NOW = "2026-12-20 12:00"
 OPENED, WORSE, CLEARED = "opened silence/main minor", "escalated silence/main major", "cleared silence/main recovered"
 
 
@@ -63,45 +62,44 @@ def test_a_report_for_the_missed_period_or_a_later_one_ends_the_silence() -> Non
     pilot = Led(CROWD)
     pilot.until("2026-08-05 00:00")
     # Two periods were missed: a report for the first alone leaves the second owed.
-    assert not lines(pilot.accept(report(1, sample("crowd_peak", "2026-07-21 08:00", 1)), NOW))
-    assert lines(pilot.accept(report(2, sample("crowd_peak", "2026-07-28 08:00", 1)), NOW)) == [CLEARED]
+    assert not lines(pilot.accept(report(1, sample("crowd_peak", "2026-07-21 08:00", 1)), "2026-08-05 09:00"))
+    assert lines(pilot.accept(report(2, sample("crowd_peak", "2026-07-28 08:00", 1)), "2026-08-05 10:00")) == [CLEARED]
     assert lines(pilot.until("2026-08-12 00:00")) == [OPENED]
 
 
 def test_a_report_serves_each_period_in_which_a_sample_lies() -> None:
     pilot = Led(CROWD)
-    one = report(1, sample("crowd_peak", "2026-07-26 23:59", 1), sample("crowd_peak", "2026-08-03 00:00", 1))
-    pilot.accept(one, "2026-08-03 00:01")
-    assert not lines(pilot.until("2026-07-29 00:00"))
-    assert lines(pilot.until("2026-08-05 00:00")) == [OPENED]
-    assert not lines(pilot.until("2026-08-12 00:00"))
+    one = report(1, sample("crowd_peak", "2026-07-26 23:59", 1), sample("crowd_peak", "2026-07-27 00:00", 1))
+    pilot.accept(one, "2026-07-27 00:01")
+    assert not lines(pilot.until("2026-08-05 00:00"))
+    assert lines(pilot.until("2026-08-12 00:00")) == [OPENED]
 
 
 def test_silence_ends_with_a_report_made_in_the_same_period_before_it_is_due() -> None:
     pilot = Led(CROWD)
     for number, day in enumerate(("07-21", "07-28", "08-04"), 1):
-        pilot.accept(report(number, sample("crowd_peak", f"2026-{day} 08:00", 1)), NOW)
+        pilot.accept(report(number, sample("crowd_peak", f"2026-{day} 08:00", 1)), f"2026-{day} 09:00")
     assert not lines(pilot.until("2026-08-12 00:00"))
 
 
 def test_a_source_that_reports_without_an_owed_metric_is_silent_about_it() -> None:
     pilot = Led(CROWD, AUDIENCE)
-    pilot.accept(report(1, sample("crowd_peak", "2026-07-21 08:00", 1)), NOW)
+    pilot.accept(report(1, sample("crowd_peak", "2026-07-21 08:00", 1)), "2026-07-21 09:00")
     assert lines(pilot.until("2026-07-29 00:00")) == ["opened silence/main/audience_live minor"]
     assert pilot.told[-1].evidence.metric == "audience_live"
     # The whole source silent is one finding; the metric's own waits.
     assert lines(pilot.until("2026-08-05 00:00")) == [OPENED]
-    pilot.accept(report(2, sample("crowd_peak", "2026-08-04 08:00", 1)), NOW)
+    pilot.accept(report(2, sample("crowd_peak", "2026-08-05 08:00", 1)), "2026-08-05 09:00")
     assert lines(pilot.until("2026-08-12 00:00")) == ["escalated silence/main/audience_live major"]
-    assert lines(pilot.accept(report(3, sample("audience_live", "2026-08-04 08:00", 1)), NOW)) == [
+    assert lines(pilot.accept(report(3, sample("audience_live", "2026-08-04 08:00", 1)), "2026-08-12 09:00")) == [
         "cleared silence/main/audience_live recovered"
     ]
 
 
 def test_served_in_time_makes_the_next_miss_a_first_one() -> None:
     pilot = Led(CROWD, AUDIENCE)
-    pilot.accept(report(1, sample("crowd_peak", "2026-07-21 08:00", 1)), NOW)
-    pilot.accept(report(2, sample("audience_live", "2026-07-20 08:00", 1)), NOW)
+    pilot.accept(report(1, sample("crowd_peak", "2026-07-21 08:00", 1)), "2026-07-21 09:00")
+    pilot.accept(report(2, sample("audience_live", "2026-07-20 08:00", 1)), "2026-07-21 09:00")
     assert not lines(pilot.until("2026-07-29 00:00"))
     assert not [key for key in pilot.book.standings if key.startswith("silence")]
 
@@ -111,7 +109,7 @@ def test_each_declared_source_owes_its_reports() -> None:
     pilot = Led(door, sources=("main", "door"))
     assert lines(pilot.until("2026-07-29 00:00")) == ["opened silence/door minor", OPENED]
     one = report(1, sample("crowd_peak", "2026-07-28 08:00", 1), source="door")
-    assert lines(pilot.accept(one, NOW)) == ["cleared silence/door recovered"]
+    assert lines(pilot.accept(one, "2026-07-29 09:00")) == ["cleared silence/door recovered"]
 
 
 @pytest.mark.parametrize("state", [PilotState.SUSPENDED, PilotState.PENDING])
@@ -160,8 +158,8 @@ def test_nothing_is_owed_before_the_start() -> None:
 def test_a_metric_is_owed_from_the_first_whole_period_of_its_cap_on() -> None:
     pilot = Led(CROWD)
     pilot.learn(amended(envelope(CROWD, AUDIENCE, version=2), "2026-07-22 00:00"), "2026-07-22 00:00")
-    pilot.accept(report(1, sample("crowd_peak", "2026-07-21 08:00", 1)), NOW)
-    pilot.accept(report(2, sample("crowd_peak", "2026-07-28 08:00", 1)), NOW)
+    pilot.accept(report(1, sample("crowd_peak", "2026-07-21 08:00", 1)), "2026-07-21 09:00")
+    pilot.accept(report(2, sample("crowd_peak", "2026-07-28 08:00", 1)), "2026-07-28 09:00")
     assert not lines(pilot.until("2026-07-29 00:00"))
     assert lines(pilot.until("2026-08-05 00:00")) == ["opened silence/main/audience_live minor"]
 

@@ -48,9 +48,10 @@ async def make_topic(kafka_bootstrap: str) -> AsyncIterator[Callable[..., Awaita
     await admin.start()
     made: list[str] = []
 
-    async def make(partitions: int = 2) -> str:
+    async def make(partitions: int = 2, **configs: str) -> str:
         name = f"garden.{uuid4().hex[:12]}"
-        await admin.create_topics([NewTopic(name, partitions, 1), NewTopic(f"{name}.dead", 1, 1)])
+        named = {config.replace("_", "."): value for config, value in configs.items()}
+        await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=named), NewTopic(f"{name}.dead", 1, 1)])
         made.extend((name, f"{name}.dead"))
         return name
 

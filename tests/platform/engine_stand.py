@@ -19,7 +19,8 @@ from services.monitoring.engine import Engine
 from services.monitoring.engine.measures import Measures
 from services.monitoring.handlers.desk import Desk
 from services.monitoring.handlers.facts import partition_of
-from services.monitoring.store import books, pilots, positions
+from services.monitoring.store import books, intake, pilots, positions
+from services.monitoring.store.intake import Stored
 from shared.contracts.base import Event
 from shared.contracts.events import BY_TYPE
 from shared.contracts.events.metrics import MetricsReported
@@ -37,13 +38,18 @@ MIGRATIONS = Path(__file__).parents[2] / "services" / "monitoring" / "migrations
 FACTS_CONSUMER = "facts"
 
 
+def record(pilot_id: UUID, sequence: int, *samples: dict[str, Any], **more: Any) -> bytes:
+    """The value of a record."""
+    sent = MetricsReported.model_validate({"pilot_id": pilot_id, "sequence": sequence, "samples": samples, **more})
+    return sent.model_dump_json(exclude_defaults=True).encode()
+
+
 class HandClock:
-    """A clock that the test sets."""
+    """A clock that the test sets: the sandbox clock, or with ``is_sandbox`` False one that Kafka's stamps are taken to agree with."""
 
-    is_sandbox = True
-
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, *, is_sandbox: bool = True) -> None:
         self.time = now
+        self.is_sandbox = is_sandbox
 
     def now(self) -> datetime:
         return self.time.astimezone(UTC)
@@ -115,14 +121,23 @@ class Stand:
         *samples: dict[str, Any],
         headers: list[tuple[str, bytes]] | None = None,
         partition: int | None = None,
+        stamp: datetime | None = None,
         **more: Any,
     ) -> bytes:
-        sent = MetricsReported.model_validate({"pilot_id": pilot_id, "sequence": sequence, "samples": samples, **more})
-        value = sent.model_dump_json(exclude_defaults=True).encode()
+        """``stamp`` is what the producer says of the time."""
+        value = record(pilot_id, sequence, *samples, **more)
         await self.producer.send_and_wait(
-            self.topic, value, key_of(pilot_id), partition=partition, headers=headers or []
+            *(self.topic, value, key_of(pilot_id)),
+            partition=partition,
+            headers=headers or [],
+            timestamp_ms=None if stamp is None else int(stamp.timestamp() * 1000),
         )
         return value
+
+    async def take(self, pilot_id: UUID, sequence: int, taken: datetime, *records: bytes) -> None:
+        """A request, as ingest stores it."""
+        async with self.db.tx() as tx:
+            await intake.add(tx, Stored(pilot_id, "main", sequence, "c", [""] * len(records), records), taken)
 
     async def raw(self, pilot_id: UUID, value: bytes) -> None:
         await self.producer.send_and_wait(self.topic, value, key_of(pilot_id))
@@ -193,7 +208,7 @@ class Stand:
 
 @asynccontextmanager
 async def stand(
-    dsn: str, kafka: Kafka, make_topic: Callable[..., Awaitable[str]], *, partitions: int = 4
+    dsn: str, kafka: Kafka, make_topic: Callable[..., Awaitable[str]], *, partitions: int = 4, **configs: str
 ) -> AsyncIterator[Stand]:
     """A migrated database, a metrics topic, a facts topic that has been read to its end."""
     await asyncio.to_thread(migrate, dsn, MIGRATIONS)
@@ -202,7 +217,8 @@ async def stand(
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, enable_idempotence=True)
     await producer.start()
     try:
-        found = Stand(db, kafka, producer, await make_topic(partitions), await make_topic(2), partitions)
+        topic = await make_topic(partitions, **configs)
+        found = Stand(db, kafka, producer, topic, await make_topic(2), partitions)
         await found.facts_read()
         yield found
     finally:

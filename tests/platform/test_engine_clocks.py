@@ -13,7 +13,7 @@ from shared.platform.cloudevents import key_of
 from shared.platform.kafka import Kafka
 from tests.monitoring_samples import AUDIENCE, DAILY, at
 from tests.platform.conftest import eventually
-from tests.platform.engine_stand import Stand, stand
+from tests.platform.engine_stand import Stand, record, stand
 
 DUE = "2026-07-29 00:00"
 """Wednesday 00:00 after the week of 20 to 26 July."""
@@ -97,12 +97,8 @@ async def test_a_report_that_was_answered_and_is_not_read_holds_the_clock(site: 
     pilot = await site.pilot(AUDIENCE)
     async with site.running() as engine:
         await eventually(lambda: site.quiet(engine))
-        async with site.db.tx() as tx:
-            await tx.execute(
-                "insert into intake (pilot_id, source, sequence, correlation_id, signatures, records, taken_at) "
-                "values (%s, 'main', 1, 'c', '{}', '{}', %s)",
-                (pilot, at("2026-07-28 10:00")),
-            )
+        sent = record(pilot, 1, visitors(1, "2026-07-26 20:00"))
+        await site.take(pilot, 1, at("2026-07-28 10:00"), sent)
         site.clock.time = at(DUE)
         await rounds(engine)
         assert not await site.told(FindingOpened)

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -20,7 +21,7 @@ from deploy.local.prepare import finish_migrations, has_records, prepare_databas
 from deploy.local.processes import start, wait_ready
 from deploy.local.testing import postgres_server
 from deploy.local.topics import Wanted, ensure_topics, registry
-from shared.contracts.topics import TOPICS
+from shared.contracts.topics import METRICS, TOPICS
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +144,9 @@ def test_every_topic_of_the_registry_is_wanted_with_its_dead_letters() -> None:
     for topic in TOPICS:
         assert wanted[topic.name].partitions == topic.partitions
         assert wanted[topic.name].retention_ms == (-1 if topic.retention_ms is None else topic.retention_ms)
+        assert wanted[topic.name].timestamps == topic.timestamps
+    # Whoever sends to this one of their own does not say when it came.
+    assert wanted[METRICS.name].timestamps == "LogAppendTime"
 
 
 async def test_topics_are_made_once_as_wanted(kafka_bootstrap: str) -> None:
@@ -152,9 +156,16 @@ async def test_topics_are_made_once_as_wanted(kafka_bootstrap: str) -> None:
     assert await ensure_topics(kafka_bootstrap, wanted) == []
 
 
-@pytest.mark.parametrize(("other", "what"), [((4, 86_400_000), "partitions 3"), ((3, -1), "retention.ms 86400000")])
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        ((4, 86_400_000), "partitions 3"),
+        ((3, -1), "retention.ms 86400000"),
+        ((3, 86_400_000, "LogAppendTime"), "message.timestamp.type CreateTime"),
+    ],
+)
 async def test_a_topic_that_is_otherwise_than_wanted_is_refused(
-    kafka_bootstrap: str, other: tuple[int, int], what: str
+    kafka_bootstrap: str, other: tuple[Any, ...], what: str
 ) -> None:
     name = f"t-{uuid.uuid4().hex}"
     await ensure_topics(kafka_bootstrap, [Wanted(name, 3, 86_400_000)])

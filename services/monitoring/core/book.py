@@ -37,7 +37,8 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One record, well-formed. ``sha256`` is the hash of its value bytes."""
+    """One record, well-formed. ``sha256`` is the hash of its value bytes. ``received`` is when it was taken, by a witness that its sender
+    cannot forge; None: when it is judged."""
 
     source: str
     sequence: int
@@ -46,6 +47,7 @@ class Report:
     corrects: int | None
     samples: tuple[Sample, ...]
     sha256: str
+    received: Instant | None = None
 
     @property
     def identity(self) -> Identity:
@@ -61,20 +63,38 @@ def samples_of(sent: Iterable[SampleSent]) -> tuple[Sample, ...]:
     return tuple(Sample(one.metric, instant_of(one.at), scaled(one.value), one.reset) for one in sent)
 
 
-def report_of(sent: MetricsReported, sha256: str) -> Report:
+def report_of(sent: MetricsReported, sha256: str, received: Instant | None = None) -> Report:
     """The core's form of a valid record."""
-    return Report(sent.source, sent.sequence, sent.part, sent.parts, sent.corrects, samples_of(sent.samples), sha256)
+    samples = samples_of(sent.samples)
+    return Report(sent.source, sent.sequence, sent.part, sent.parts, sent.corrects, samples, sha256, received)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """``sequence`` and ``part`` are the highest taken. ``served`` are the starts of the unjudged periods in which a sample of the source
-    lies; ``metrics`` the same for each of its metrics marked ``reported``."""
+    """``sequence`` and ``part`` are the highest taken. ``served`` gives, by the starts of the unjudged periods in which a sample of the
+    source lies, when the first report with one was received; ``metrics`` the same for each of its metrics marked ``reported``."""
 
     sequence: int = 0
     part: int = 0
-    served: frozenset[Instant] = frozenset()
-    metrics: Mapping[str, frozenset[Instant]] = field(default_factory=dict)
+    served: Mapping[Instant, Instant] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[Instant, Instant]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A report that was received when a silence clock was due already that has not fired yet. ``period`` is the start of the newest period
+    in which a sample of it lies."""
+
+    received: Instant
+    period: Instant
+    source: str
+    sequence: int
+    part: int
+    sha256: str
+
+    @property
+    def ref(self) -> RecordRef:
+        return RecordRef(source=self.source, sequence=self.sequence, part=self.part, sha256=self.sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +123,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """``silence_from`` is the start of the next period to judge. ``amended`` is the effective instant of the newest envelope that was
-    taken in, ``envelope`` its version. ``open_days`` have samples under a day cap and are not closed. ``alarms`` are due instants by kind.
-    ``unrolled`` usage has changed since it was last told. A ``finished`` book takes no more reports."""
+    """``silence_from`` is the start of the next period to judge; ``heard`` are, by subject, reports that wait for its clock. ``amended`` is
+    the effective instant of the newest envelope that was taken in, ``envelope`` its version. ``open_days`` have samples under a day cap and
+    are not closed. ``alarms`` are due instants by kind. ``unrolled`` usage has changed since it was last told. A ``finished`` book takes no
+    more reports."""
 
     change: int = 0
     sums: Mapping[str, Sum] = field(default_factory=dict)
@@ -115,6 +136,7 @@ class Book:
     sources: Mapping[str, Source] = field(default_factory=dict)
     standings: Mapping[str, Standing] = field(default_factory=dict)
     silence_from: Instant | None = None
+    heard: Mapping[str, tuple[Heard, ...]] = field(default_factory=dict)
     amended: Instant | None = None
     envelope: int = 0
     open_days: frozenset[Day] = frozenset()

@@ -58,6 +58,7 @@ class Desk:
         self.unrolled: set[UsageKey] = set(book.unrolled)
         self.open_days = set(book.open_days)
         self.silence_from = book.silence_from
+        self.heard = dict(book.heard)
         self.amended = book.amended
         self.envelope = book.envelope
         self.finished = book.finished
@@ -82,6 +83,7 @@ class Desk:
             sources=self.sources,
             standings=self.standings,
             silence_from=self.silence_from,
+            heard=self.heard,
             amended=self.amended,
             envelope=self.envelope,
             open_days=frozenset(self.open_days),
@@ -108,6 +110,12 @@ class Desk:
             self.alarms.pop(kind, None)
         else:
             self.alarms[kind] = at
+
+    @property
+    def received(self) -> Instant:
+        """When the report in hand was taken."""
+        received = None if self.report is None else self.report.received
+        return self.at if received is None else received
 
     @property
     def corrects(self) -> bool:
@@ -148,12 +156,14 @@ class Desk:
             self._measure(key, standing, evidence)
         self.standings[key] = standing
 
-    def clear(self, rule: RuleCode, subject: str, reason: Reason, evidence: Evidence | None = None) -> None:
-        """Clear the finding, which must be open. A clock that fires late never clears it before it opened."""
+    def clear(
+        self, rule: RuleCode, subject: str, reason: Reason, evidence: Evidence | None = None, at: Instant | None = None
+    ) -> None:
+        """Clear the finding, which must be open, ``at`` an instant (None: now). What comes late never clears it before it opened."""
         key = f"{rule}/{subject}"
         standing = self.standings[key]
         self.standings[key] = replace(standing, open=False, streak=0, misses=0)
-        at = max(self.at, standing.opened)
+        at = max(self.at if at is None else at, standing.opened)
         found = evidence if evidence is not None else Evidence(rule_version=self.rule_version)
         self._tell_finding(FindingCleared, key, standing, rule, subject, found, at=moment(at), reason=reason)
 

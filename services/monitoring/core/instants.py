@@ -12,6 +12,7 @@ Instant = int
 Day = int
 """Days since 1970-01-01, counted at +07:00."""
 
+MILLISECOND = 1_000
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR

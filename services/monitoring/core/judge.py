@@ -58,6 +58,7 @@ def inspect(
 ) -> tuple[Problem, ...]:
     """The errors that a report would be rejected for if it were judged now."""
     desk = Desk(book, view, now)
+    desk.report = report
     return _finished(desk) or reports.check(desk, report, known)
 
 
@@ -158,7 +159,10 @@ def _verdict(desk: Desk, report: Report, known: Mapping[Identity, str]) -> Verdi
 
 
 def _finished(desk: Desk) -> tuple[Problem, ...]:
-    return (problem("pilot_over"),) if desk.finished else ()
+    """Also of a report that is read before the clock has fired that was due when it was received."""
+    tidy = desk.view.tidy_at()
+    over = desk.finished or (tidy is not None and desk.received >= tidy)
+    return (problem("pilot_over"),) if over else ()
 
 
 def _accept(desk: Desk, report: Report) -> None:
@@ -329,3 +333,4 @@ def _tidy(desk: Desk) -> None:
             desk.clear(RuleCode(rule), subject, "pilot_ended")
     desk.finished = True
     desk.alarms.clear()
+    desk.heard.clear()

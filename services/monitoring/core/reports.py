@@ -73,7 +73,7 @@ def _whole(desk: Desk, report: Report, known: Mapping[Identity, str]) -> list[Pr
 
 def _samples(desk: Desk, report: Report) -> list[Problem]:
     kinds, start, last = desk.view.kinds, desk.view.started, desk.view.latest_sample()
-    ahead = desk.at + AHEAD
+    ahead = desk.received + AHEAD
     found: list[Problem] = []
     for index, sample in enumerate(report.samples):
         kind = kinds.get(sample.metric)

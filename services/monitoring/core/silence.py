@@ -3,17 +3,21 @@ metric marked ``reported`` that was not among it.
 
 Only periods count in which the pilot was active or restricted throughout, and whose due instant comes before it winds down. The first miss
 is mild, the next in a row graver; a report for the missed period, or a later one, clears.
+
+What counts is when a report was received, not when it was read: one received before the due instant is in time however late it is read, and
+one received after it ends the silence that began there, also where it is read before the clock has fired. Such a report waits in the book.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from services.monitoring.core.book import Report, Source
+from services.monitoring.core.book import Heard, Report, Source
 from services.monitoring.core.desk import Desk
-from services.monitoring.core.instants import Instant, first_period, moment, period_of, silence_due
+from services.monitoring.core.instants import Instant, day_of, first_period, moment, period_of, silence_due
 from services.monitoring.core.view import Terms
-from shared.contracts.events.monitoring import Evidence, RuleCode
+from shared.contracts.events.monitoring import Evidence, RecordRef, RuleCode
 
 ALARM = "silence"
 
@@ -28,26 +32,35 @@ def arm(desk: Desk) -> None:
     _, due = _bounds(desk, desk.silence_from)
     owing = view.over is None or due <= view.over
     desk.alarm(ALARM, due if owing else None)
+    _hear(desk)
 
 
 def serve(desk: Desk, report: Report) -> None:
-    """An accepted report serves each period in which one of its samples lies."""
+    """An accepted report serves each period in which one of its samples lies, and ends a silence about one of them or one before."""
     assert desk.silence_from is not None, "facts are taken in before reports, and none counts before the start"
-    source = report.source
+    source, since = report.source, desk.silence_from
     by_metric = _periods(desk, report)
-    served = set().union(*by_metric.values())
+    periods = set().union(*by_metric.values())
     known = desk.sources.get(source, Source())
-    _end_silence(desk, source, served)
-    metrics = known.metrics
+    _ends(desk, report, source, max(periods))
+    served, metrics = _first(known.served, periods, since, desk.received), known.metrics
     for metric, starts in by_metric.items():
         if any(metric in desk.view.terms_at(at).owed.get(source, ()) for at in starts):
-            _end_silence(desk, f"{source}/{metric}", starts)
-            before = metrics.get(metric, frozenset())
-            if not starts <= before:
-                metrics = {**metrics, metric: before | {at for at in starts if at >= desk.silence_from}}
-    fresh = frozenset(at for at in served if at >= desk.silence_from) - known.served
-    if fresh or metrics is not known.metrics:
-        desk.sources[source] = Source(known.sequence, known.part, known.served | fresh, metrics)
+            _ends(desk, report, f"{source}/{metric}", max(starts))
+            before = metrics.get(metric, {})
+            after = _first(before, starts, since, desk.received)
+            if after is not before:
+                metrics = {**metrics, metric: after}
+    if served is not known.served or metrics is not known.metrics:
+        desk.sources[source] = Source(known.sequence, known.part, served, metrics)
+
+
+def _first(
+    known: Mapping[Instant, Instant], starts: Collection[Instant], since: Instant, received: Instant
+) -> Mapping[Instant, Instant]:
+    """By period not judged yet, when the first report was received; the same mapping when this one is the first for none."""
+    fresh = {at: received for at in starts if at >= since and received < known.get(at, received + 1)}
+    return {**known, **fresh} if fresh else known
 
 
 def _periods(desk: Desk, report: Report) -> dict[str, set[Instant]]:
@@ -114,12 +127,13 @@ def _bounds(desk: Desk, start: Instant) -> tuple[Instant, Instant]:
 
 def _judge_source(desk: Desk, name: str, first: Terms, last: Terms, period: tuple[Instant, Instant, Instant]) -> None:
     source = desk.sources.get(name, Source())
-    if period[0] not in source.served:
+    start, _, due = period
+    if source.served.get(start, due) >= due:
         _miss(desk, name, None, last, period)
         return
     _reset(desk, name)
     for metric in sorted(first.owed.get(name, frozenset()) & last.owed.get(name, frozenset())):
-        if period[0] not in source.metrics.get(metric, frozenset()):
+        if source.metrics.get(metric, {}).get(start, due) >= due:
             _miss(desk, f"{name}/{metric}", metric, last, period)
         else:
             _reset(desk, f"{name}/{metric}")
@@ -153,12 +167,48 @@ def _reset(desk: Desk, subject: str) -> None:
         desk.standings[key] = replace(standing, misses=0)
 
 
-def _end_silence(desk: Desk, subject: str, periods: set[Instant]) -> None:
+def _ends(desk: Desk, report: Report, subject: str, newest: Instant) -> None:
+    """The report ends an open silence about ``newest`` or a period before; but first fires every clock that was due when it was received."""
+    armed, received = desk.alarms.get(ALARM), desk.received
+    if armed is not None and received >= armed:
+        heard = Heard(received, newest, report.source, report.sequence, report.part, report.sha256)
+        desk.heard[subject] = _with(desk.heard.get(subject, ()), heard)
+        return
     standing = desk.standings.get(f"{RuleCode.SILENCE}/{subject}")
-    if standing is not None and standing.open and max(periods) >= standing.period:
-        evidence = Evidence(rule_version=desk.rule_version, records=desk.records())
-        desk.clear(RuleCode.SILENCE, subject, "recovered", evidence)
+    if standing is not None and standing.open and newest >= standing.period:
+        _end(desk, subject, received, desk.records())
 
 
-def _since(starts: frozenset[Instant], end: Instant) -> frozenset[Instant]:
-    return starts if not starts or min(starts) >= end else frozenset(at for at in starts if at >= end)
+def _hear(desk: Desk) -> None:
+    """What waited for clocks that have fired, or will not, has its effect, in the order in which it was received."""
+    armed = desk.alarms.get(ALARM)
+    for subject, reports in list(desk.heard.items()):
+        ready = [one for one in reports if armed is None or one.received < armed]
+        for one in ready:
+            standing = desk.standing(f"{RuleCode.SILENCE}/{subject}")
+            if standing.open and one.period >= standing.period:
+                _end(desk, subject, one.received, (one.ref,))
+        if len(ready) == len(reports):
+            del desk.heard[subject]
+        else:
+            desk.heard[subject] = reports[len(ready) :]
+
+
+def _end(desk: Desk, subject: str, received: Instant, records: tuple[RecordRef, ...]) -> None:
+    due = desk.standings[f"{RuleCode.SILENCE}/{subject}"].due
+    evidence = Evidence(rule_version=desk.rule_version, records=records)
+    desk.clear(RuleCode.SILENCE, subject, "recovered", evidence, max(received, due))
+
+
+def _with(heard: tuple[Heard, ...], late: Heard) -> tuple[Heard, ...]:
+    """In the order of receipt, and only those that can matter: every clock is due at a midnight, so that of the reports received on one day
+    only those matter that reach a later period than all before them."""
+    day = [one for one in heard if day_of(one.received) == day_of(late.received)]
+    if any(one.received <= late.received and one.period >= late.period for one in day):
+        return heard
+    passed = [one for one in day if late.received < one.received and late.period >= one.period]
+    return tuple(sorted([*(one for one in heard if one not in passed), late], key=lambda one: one.received))
+
+
+def _since(served: Mapping[Instant, Instant], end: Instant) -> Mapping[Instant, Instant]:
+    return served if not served or min(served) >= end else {at: first for at, first in served.items() if at >= end}

@@ -101,7 +101,8 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         self._group = group
         self._batch = batch
         self._poll_ms = int((poll_seconds or (0.03 if clock.is_sandbox else 0.1)) * 1000)
-        self._judging = Judging(db, calendar, unsigned=unsigned)
+        # Kafka's stamps are wall time: under the sandbox clock a record is received when it is read.
+        self._judging = Judging(db, calendar, unsigned=unsigned, stamped=not clock.is_sandbox)
         self._clocks = Clocks(
             db, kafka, self._judging, topic=topic, facts_topic=facts_topic, facts_consumer=facts_consumer
         )

@@ -47,8 +47,8 @@ async def _write_records(tx: Tx, pending: Pending, now: datetime) -> None:
         await records.add_taken(tx, pending.taken, now)
     if pending.consumed:
         await intake.mark_consumed(tx, pending.consumed)
-    for pilot_id, record in pending.parked:
-        await records.park(tx, pilot_id, record)
+    for pilot_id, record, received in pending.parked:
+        await records.park(tx, pilot_id, record, received)
     if pending.unparked:
         await records.unpark(tx, pending.unparked)
     for record, why in pending.strays:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,11 +13,11 @@ import structlog
 
 from services.monitoring.core import assessment, judge
 from services.monitoring.core.book import Book, Identity, Judgement, Report
-from services.monitoring.core.instants import Day, moment
+from services.monitoring.core.instants import MILLISECOND, Day, Instant, instant_of, moment
 from services.monitoring.core.view import view_of
 from services.monitoring.engine.lane import Lane, Pilot, Telling
 from services.monitoring.engine.reading import INTAKE, Arrival, authenticate, read
-from services.monitoring.store import books, pilots, records
+from services.monitoring.store import books, intake, pilots, records
 from services.monitoring.store.records import Rejection, Taken
 from shared.contracts.errors import Problem, problem
 from shared.contracts.events.monitoring import MetricsReportRejected
@@ -25,14 +26,21 @@ from shared.reference.calendar import Calendar
 
 log = structlog.get_logger(__name__)
 
+_BY_BROKER = 1
+"""``timestamp_type`` of a record whose stamp the broker set when it appended it (LogAppendTime)."""
+
 
 class Judging:
-    """Knows no Kafka: lanes and records come in, pending work stands in the lanes."""
+    """Knows no Kafka: lanes and records come in, pending work stands in the lanes.
 
-    def __init__(self, db: Database, calendar: Calendar, *, unsigned: bool) -> None:
+    ``stamped`` says that the broker's clock is the domain's: then its stamp on a record says when the record was received.
+    """
+
+    def __init__(self, db: Database, calendar: Calendar, *, unsigned: bool, stamped: bool = False) -> None:
         self._db = db
         self._calendar = calendar
         self._unsigned = unsigned
+        self._stamped = stamped
         self._ids: dict[bytes, UUID] = {}
 
     # Facts
@@ -81,17 +89,18 @@ class Judging:
         """Judge the records of one partition in their order and move the lane's position past them."""
         by_pilot: dict[UUID, list[Arrival]] = defaultdict(list)
         for record in batch:
-            arrival = read(record, self._ids)
+            arrival = read(record, self._ids, self._stamp(record, now))
             if arrival.pilot_id is None:
                 lane.pending.strays.append((record, _why(arrival.problems) or "the key is not the id of a pilot"))
             else:
                 by_pilot[arrival.pilot_id].append(arrival)
+        await self._know_intake(by_pilot)
         await self.at_hand(lane, by_pilot, now)
         ready: dict[UUID, list[Arrival]] = {}
         for pilot_id, arrivals in by_pilot.items():
             pilot = lane.pilots.get(pilot_id)
             if pilot is None or pilot.view.started is None or pilot_id in lane.waiting:
-                self._park(lane, pilot_id, arrivals)
+                self._park(lane, pilot_id, arrivals, now)
             else:
                 ready[pilot_id] = arrivals
         await self._judge(lane, ready, now)
@@ -117,7 +126,7 @@ class Judging:
         for row in rows:
             if lane.pilots[row.pilot_id].view.started is None and (final is None or row.parked_at >= final):
                 continue
-            by_pilot[row.pilot_id].append(read(row, self._ids))
+            by_pilot[row.pilot_id].append(read(row, self._ids, instant_of(row.received)))
             lane.pending.unparked.append((row.pilot_id, row.id))
         await self._judge(lane, by_pilot, now)
         for pilot_id in ready:
@@ -136,9 +145,38 @@ class Judging:
             lane.pending.unparked.append((row.pilot_id, row.id))
             lane.pending.strays.append((row, problem("report_pilot_unknown").en))
 
-    def _park(self, lane: Lane, pilot_id: UUID, arrivals: Sequence[Arrival]) -> None:
+    def _park(self, lane: Lane, pilot_id: UUID, arrivals: Sequence[Arrival], now: datetime) -> None:
         lane.waiting.add(pilot_id)
-        lane.pending.parked += [(pilot_id, arrival.record) for arrival in arrivals]
+        for arrival in arrivals:
+            received = None if arrival.report is None else arrival.report.received
+            lane.pending.parked.append((pilot_id, arrival.record, now if received is None else moment(received)))
+
+    # When a record was received: never on its sender's word
+
+    def _stamp(self, record: Any, now: datetime) -> Instant | None:
+        """The broker's own stamp, which no producer writes; None where the stamp is the producer's, or not of the domain's time."""
+        if not self._stamped or record.timestamp_type != _BY_BROKER:
+            return None
+        stamp: Instant = record.timestamp * MILLISECOND
+        return min(stamp, instant_of(now))
+
+    async def _know_intake(self, by_pilot: Mapping[UUID, list[Arrival]]) -> None:
+        """Of records that our ingest produced, the request says when it was taken. The header is anyone's to write: the bytes must be ours."""
+        claimed = [
+            (pilot_id, index, arrival, arrival.report)
+            for pilot_id, arrivals in by_pilot.items()
+            for index, arrival in enumerate(arrivals)
+            if arrival.report is not None and arrival.header(INTAKE) is not None
+        ]
+        if not claimed:
+            return
+        async with self._db.tx() as tx:
+            wanted = [(pilot_id, *report.identity, arrival.sha256) for pilot_id, _, arrival, report in claimed]
+            taken = await intake.taken_at(tx, wanted)
+        for pilot_id, index, arrival, report in claimed:
+            at = taken.get((pilot_id, *report.identity, arrival.sha256))
+            if at is not None:
+                by_pilot[pilot_id][index] = replace(arrival, report=replace(report, received=instant_of(at)))
 
     async def _judge(self, lane: Lane, ready: Mapping[UUID, list[Arrival]], now: datetime) -> None:
         sent: dict[UUID, list[tuple[Arrival, Report]]] = {}

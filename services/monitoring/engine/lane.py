@@ -48,7 +48,8 @@ class Pending:
     rejections: list[tuple[Rejection, Any, str | None]] = field(default_factory=list)
     strays: list[tuple[Any, str]] = field(default_factory=list)
     """Records that belong to no known pilot, and why they are dead."""
-    parked: list[tuple[UUID, Any]] = field(default_factory=list)
+    parked: list[tuple[UUID, Any, datetime]] = field(default_factory=list)
+    """Records that wait for their pilot, and when they were received."""
     unparked: list[tuple[UUID, int]] = field(default_factory=list)
     consumed: set[tuple[UUID, str, int]] = field(default_factory=set)
     finished: set[UUID] = field(default_factory=set)

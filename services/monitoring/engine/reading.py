@@ -19,7 +19,7 @@ import msgspec
 from pydantic import ValidationError
 
 from services.monitoring.core.book import Report, Sample, report_of
-from services.monitoring.core.instants import instant_of
+from services.monitoring.core.instants import Instant, instant_of
 from services.monitoring.core.reports import MAX_PROBLEMS, told
 from services.monitoring.store.intake import signature
 from shared.contracts.base import EARLIEST, LATEST
@@ -96,8 +96,8 @@ class Arrival:
         return found if found is not None and context.is_well_formed(found) else None
 
 
-def read(record: RawRecord, pilots: dict[bytes, UUID]) -> Arrival:
-    """Read one record. ``pilots`` remembers the ids of keys."""
+def read(record: RawRecord, pilots: dict[bytes, UUID], received: Instant | None = None) -> Arrival:
+    """Read one record, ``received`` when somebody else than its sender says so. ``pilots`` remembers the ids of keys."""
     key, value = record.key or b"", record.value or b""
     pilot_id = pilots.get(key) or _pilot_of(key, pilots)
     digest = hashlib.sha256(value).hexdigest()
@@ -113,10 +113,10 @@ def read(record: RawRecord, pilots: dict[bytes, UUID]) -> Arrival:
         if min(one.at for one in samples) < _EARLIEST or max(one.at for one in samples) >= _LATEST:
             raise _NotQuick
         report = Report(
-            decoded.source, decoded.sequence, decoded.part, decoded.parts, decoded.corrects, samples, digest
+            decoded.source, decoded.sequence, decoded.part, decoded.parts, decoded.corrects, samples, digest, received
         )
     except (_NotQuick, msgspec.DecodeError, ValueError, OverflowError, RecursionError):
-        return _by_contract(record, pilot_id, value, digest)
+        return _by_contract(record, pilot_id, value, digest, received)
     return Arrival(record, pilot_id, report)
 
 
@@ -167,7 +167,9 @@ def _number(raw: bytes) -> int:
     return -value if sign else value
 
 
-def _by_contract(record: RawRecord, pilot_id: UUID | None, value: bytes, digest: str) -> Arrival:
+def _by_contract(
+    record: RawRecord, pilot_id: UUID | None, value: bytes, digest: str, received: Instant | None
+) -> Arrival:
     try:
         sent = MetricsReported.model_validate_json(value)
     except ValidationError as error:
@@ -179,7 +181,7 @@ def _by_contract(record: RawRecord, pilot_id: UUID | None, value: bytes, digest:
         problems.append(problem("report_part_beyond", "/part", None, part=sent.part, parts=sent.parts))
     if problems:
         return Arrival(record, pilot_id, None, tuple(problems), (sent.source, sent.sequence, sent.part))
-    return Arrival(record, pilot_id, report_of(sent, digest))
+    return Arrival(record, pilot_id, report_of(sent, digest, received))
 
 
 def problems_of(error: ValidationError) -> tuple[Problem, ...]:

@@ -129,6 +129,25 @@ async def is_taken(tx: Tx, pilot_id: UUID, source: str, sequence: int) -> bool:
     return await cursor.fetchone() is not None
 
 
+async def taken_at(
+    tx: Tx, records: Sequence[tuple[UUID, str, int, int, bytes]]
+) -> dict[tuple[UUID, str, int, int, bytes], datetime]:
+    """When the requests were taken whose very records these are: by pilot, source, sequence, part and SHA-256."""
+    cursor = await tx.execute(
+        """
+        select v.pilot_id, v.source, v.sequence, v.part, v.sha256, i.taken_at
+        from unnest(%s::uuid[], %s::text[], %s::bigint[], %s::int[], %s::bytea[]) as v(pilot_id, source, sequence, part, sha256)
+        join intake i on i.pilot_id = v.pilot_id and i.source = v.source and i.sequence = v.sequence
+        where sha256(i.records[v.part]) = v.sha256
+        """,
+        tuple([one[column] for one in records] for column in range(5)),
+    )
+    return {
+        (row["pilot_id"], row["source"], row["sequence"], row["part"], bytes(row["sha256"])): row["taken_at"]
+        for row in await cursor.fetchall()
+    }
+
+
 async def unconsumed(tx: Tx, pilot_ids: Collection[UUID], until: datetime) -> set[UUID]:
     """Those of ``pilot_ids`` with a request, taken by ``until``, that the engine has not read."""
     cursor = await tx.execute(

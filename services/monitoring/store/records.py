@@ -59,7 +59,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Parked:
-    """A record that waits, in the form of a consumed one."""
+    """A record that waits, in the form of a consumed one. ``received`` is the domain's time."""
 
     id: int
     pilot_id: UUID
@@ -71,6 +71,7 @@ class Parked:
     value: bytes
     headers: Sequence[tuple[str, bytes]]
     parked_at: datetime
+    received: datetime
 
 
 async def identities(tx: Tx, wanted: Collection[tuple[UUID, str, int]]) -> dict[UUID, dict[Identity, str]]:
@@ -137,15 +138,18 @@ async def add_rejections(tx: Tx, rows: Collection[Rejection], now: datetime) -> 
     return fresh
 
 
-async def park(tx: Tx, pilot_id: UUID, record: Any) -> None:
+async def park(tx: Tx, pilot_id: UUID, record: Any, received: datetime) -> None:
     """Keep a record that waits for its pilot, behind those that wait already."""
     headers = [[name, base64.b64encode(value or b"").decode()] for name, value in record.headers]
     await tx.execute(
         """
-        insert into parked_record (pilot_id, partition, "offset", headers, value, record_at)
-        values (%s, %s, %s, %s, %s, to_timestamp(%s / 1000.0))
+        insert into parked_record (pilot_id, partition, "offset", headers, value, record_at, received)
+        values (%s, %s, %s, %s, %s, to_timestamp(%s / 1000.0), %s)
         """,
-        (pilot_id, record.partition, record.offset, Jsonb(headers), record.value or b"", max(record.timestamp, 0)),
+        (
+            *(pilot_id, record.partition, record.offset, Jsonb(headers), record.value or b""),
+            *(max(record.timestamp, 0), received),
+        ),
     )
 
 
@@ -173,6 +177,7 @@ async def parked(tx: Tx, topic: str, pilot_ids: Collection[UUID], limit: int) ->
             value=bytes(row["value"]),
             headers=[(name, base64.b64decode(value)) for name, value in row["headers"]],
             parked_at=row["parked_at"],
+            received=row["received"],
         )
         for row in await cursor.fetchall()
     ]

@@ -99,6 +99,7 @@ _STATEMENTS = (
         value bytea not null,
         record_at timestamptz not null,
         parked_at timestamptz not null default clock_timestamp(),
+        received timestamptz not null,
         primary key (pilot_id, id)
     )
     """,
