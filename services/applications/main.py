@@ -60,7 +60,8 @@ def build(settings: Settings) -> Service:
         verifier=verifier,
         metrics=metrics,
         health=Health(
-            live={"loop": tick.alive, "consumer": consumer.alive}, ready={"postgres": db.ping, "kafka": kafka.ping}
+            live={"loop": tick.alive, "consumer": consumer.alive},
+            ready={"postgres": db.ping, "kafka": kafka.ping, "consumer": consumer.ready},
         ),
         routers=[
             *api.routers(Counter(db, clock, desk), document(NAME)),

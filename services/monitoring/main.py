@@ -81,7 +81,7 @@ def build(settings: Settings) -> Service:
         metrics=metrics,
         health=Health(
             live={"loop": tick.alive, "consumer": consumer.alive, "engine": engine.alive},
-            ready={"postgres": db.ping, "kafka": kafka.ping},
+            ready={"postgres": db.ping, "kafka": kafka.ping, "consumer": consumer.ready, "engine": engine.ready},
         ),
         routers=[
             *api.routers(Counter(db, clock, desk, producing.produce), document(NAME)),

@@ -89,6 +89,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             db, group, handlers, metrics, policy or Policy(poison_limit=poison_limit), lambda: self._cluster
         )
         self._cluster = ""
+        self._connected: bool | None = None
+        """None while this process was not asked to consume."""
         self._next: dict[TopicPartition, int] = {}
         """The partitions that are ours and placed, each with the offset of its next record."""
         self._unplaced: set[TopicPartition] = set()
@@ -109,9 +111,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._stop = stop
         pauses = backoff()
         while not stop.is_set():
+            self._connected = False
             broker = self._broker()
             try:
                 await broker.start()
+                self._connected = True
                 pauses = backoff()
                 await self._keep_house()
             except (KafkaError, OSError, Transient) as error:
@@ -122,6 +126,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._next.clear()
                 self._unplaced.clear()
                 self._note_limit(list(self._at_limit), None)
+
+    async def ready(self) -> None:
+        """Raises ``Transient`` while it should consume and has no connection of its own: what others can reach, it may not."""
+        if self._connected is False:
+            raise Transient(f"the consumer {self.name} is not connected to Kafka at {self._kafka.bootstrap}")
 
     def alive(self) -> str | None:
         """None while it makes progress; else the reason why this process should be restarted. Waiting for the database is no reason."""
@@ -152,7 +161,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _broker(self) -> KafkaBroker:
         broker = KafkaBroker(
-            self._kafka.bootstrap,
+            self._kafka.bootstrap.split(","),  # FastStream takes one string for one server
             client_id=self._kafka.client_id,
             consumer_only=True,
             allow_auto_create_topics=False,

@@ -63,6 +63,32 @@ async def test_positions_of_another_cluster_start_at_the_beginning_and_the_inbox
     assert await bed.garden.aside() == []
 
 
+async def test_any_of_several_brokers_will_do_to_begin_with(bed: Bed) -> None:
+    bed.kafka.bootstrap = f"127.0.0.1:1,{bed.kafka.bootstrap},localhost:1"
+    tree = planted()
+    consumer = bed.consumer()
+    async with running(consumer):
+        await bed.send(bed.trees, tree)
+        await bed.water_is(tree.key, [])
+        await consumer.ready()
+
+
+async def test_a_consumer_that_never_reached_kafka_is_not_ready(bed: Bed) -> None:
+    bed.kafka.bootstrap = "127.0.0.1:1"
+    consumer = bed.consumer()
+    await consumer.ready()  # a process without workers consumes nothing and misses nothing
+
+    async def unready() -> bool:
+        try:
+            await consumer.ready()
+        except Transient as missing:
+            return "is not connected to Kafka at 127.0.0.1:1" in str(missing)
+        return False
+
+    async with running(consumer):
+        await eventually(unready)
+
+
 async def test_what_is_transient_is_never_skipped(bed: Bed) -> None:
     tree = planted()
     failures = iter([Transient("away")] * 3 + [psycopg.OperationalError("gone")] * 3)

@@ -107,6 +107,8 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             db, kafka, self._judging, topic=topic, facts_topic=facts_topic, facts_consumer=facts_consumer
         )
         self._cluster = ""
+        self._connected: bool | None = None
+        """None while this process was not asked to judge."""
         self._lanes: dict[int, Lane] = {}
         self._unplaced: set[int] = set()
         self._barriers: dict[int, Barrier] = {}
@@ -120,9 +122,11 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         """Work until ``stop`` is set, then write what is judged."""
         pauses = backoff()
         while not stop.is_set():
+            self._connected = False
             consumer = self._consumer()
             try:
                 await consumer.start()
+                self._connected = True
                 await self._work(consumer, stop)
             except (KafkaError, OSError, Transient) as error:
                 self._tick = time.monotonic()
@@ -138,6 +142,11 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
     def partitions(self) -> list[int]:
         """Those that are ours now."""
         return sorted(self._lanes)
+
+    async def ready(self) -> None:
+        """Raises ``Transient`` while it should judge and has no connection of its own to Kafka."""
+        if self._connected is False:
+            raise Transient(f"the engine is not connected to Kafka at {self._kafka.bootstrap}")
 
     def alive(self) -> str | None:
         """None while the loop turns, whatever it waits for; else the reason why this process should be restarted."""
