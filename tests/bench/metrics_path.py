@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import msgspec
@@ -30,12 +29,11 @@ from aiokafka.partitioner import DefaultPartitioner
 from deploy.local.testing import create_database, drop_database, shared_server
 from shared.platform.cloudevents import key_of
 from shared.platform.kafka import Kafka
+from tests.bench.document import publish
 from tests.monitoring_samples import AUDIENCE, CROWD, at
 from tests.platform.conftest import eventually
 from tests.platform.engine_stand import Stand, stand
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
-BEGIN, END = "<!-- metrics path: begin -->", "<!-- metrics path: end -->"
 PARTITIONS = 4
 FIRST = at("2026-07-20 00:00")
 
@@ -176,19 +174,6 @@ def table(rows: Sequence[tuple[str, Drain, Drain]]) -> str:
     )
 
 
-def publish(text: str) -> None:
-    """Put the table between its marks in docs/performance.md; what others wrote there stays."""
-    known = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else "# Performance\n"
-    block = f"{BEGIN}\n{text}\n{END}"
-    if BEGIN in known:
-        before, _, rest = known.partition(BEGIN)
-        known = before + block + rest.partition(END)[2]
-    else:
-        known = f"{known.rstrip()}\n\n## Metrics path\n\n{block}\n"
-    DOCUMENT.parent.mkdir(exist_ok=True)
-    DOCUMENT.write_text(known, encoding="utf-8")
-
-
 async def run(records: int, pilots: int) -> str:
     rows = []
     with shared_server("postgres") as admin_dsn, shared_server("kafka") as bootstrap:
@@ -219,7 +204,7 @@ def main() -> None:
     text = uvloop.run(run(known.records, known.pilots))
     print(text)
     if not known.no_document:
-        publish(text)
+        publish("Metrics path", "metrics path", text)
 
 
 if __name__ == "__main__":

@@ -216,7 +216,7 @@ class QueueRow(Contract):
 
 
 class QueuePage(Contract):
-    """``total`` counts the whole queue under the same filters, up to 10,000; ``next`` is the cursor of the following page, None on the last."""
+    """``total`` counts the whole queue under the same filters, up to 1,000; ``next`` is the cursor of the following page, None on the last."""
 
     rows: tuple[QueueRow, ...]
     total: int

@@ -227,6 +227,11 @@ create index queue_by_risk on queue_entry (authority, lane, risk desc, due, case
 create index queue_all_by_clock on queue_entry (lane, due, risk desc, case_id) where lead;
 create index queue_all_by_risk on queue_entry (lane, risk desc, due, case_id) where lead;
 create index queue_oldest on queue_entry (opened_at) where lead;
+create index queue_kinds on queue_entry using gin (kinds);
+create index queue_severity on queue_entry (authority, severity);
+create index queue_sector on queue_entry (authority, sector);
+create index queue_assignee on queue_entry (assignee) where assignee is not null;
+create statistics queue_together (mcv) on authority, lane, severity, sector from queue_entry;
 
 create table usage (
     pilot_id uuid not null,
