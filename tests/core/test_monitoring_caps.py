@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.monitoring.core import judge
 from services.monitoring.core.book import finding_id, measure_id
 from services.monitoring.core.instants import instant_of
+from services.monitoring.core.meters import KEPT_DAYS
 from shared.contracts.events.monitoring import FindingOpened, InterimMeasureTaken, UsageRolled
 from shared.contracts.numbers import SCALE
 from shared.contracts.pilot import Cap, PilotState, Window
@@ -458,3 +459,17 @@ def test_what_is_sent_again_changes_nothing(steps: list[tuple[int, int]]) -> Non
     for one in sent:
         assert pilot.send(one, NOW).outcome == "duplicate"
     assert (pilot.book, len(pilot.told), pilot.gains) == (book, told, gains)
+
+
+def test_a_late_sample_on_an_old_day_without_samples_is_held_against_its_cap() -> None:
+    pilot = Led(DAILY)
+    for number in range(1, KEPT_DAYS + 2):
+        day = f"2026-07-{14 + number}"
+        pilot.accept(report(number, sample("audience_live", f"{day} 08:00", 1)), f"{day} 09:00")
+    late = report(
+        20, sample("audience_live", "2026-07-14 08:00", 600), sample("audience_live", "2026-07-14 09:00", 401)
+    )
+    # The book keeps no such day, and nothing was found of it.
+    found = pilot.accept(late, "2026-07-24 09:00")
+    assert lines(found) == ["opened cap_warning/audience_live/day info", "opened cap_exceeded/audience_live/day major"]
+    assert found[-1].evidence.value == 1_001

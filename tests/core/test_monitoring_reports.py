@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,12 +12,18 @@ from hypothesis import strategies as st
 
 from services.monitoring.core import judge
 from services.monitoring.core.book import SEQUENCE_WINDOW, Book
+from services.monitoring.core.instants import day_of, instant_of
+from services.monitoring.core.meters import KEPT_DAYS
 from services.monitoring.core.reports import MAX_PROBLEMS
 from shared.contracts.errors import NotYet
+from shared.contracts.numbers import SCALE
+from shared.contracts.pilot import Cap
 from tests.monitoring_samples import (
     AUDIENCE,
     CROWD,
+    DAILY,
     MEMBERS,
+    START,
     Led,
     at,
     ended,
@@ -169,6 +176,108 @@ def test_a_correction_names_an_accepted_report_before_it() -> None:
     assert found(pilot, one_sample(9, -1, corrects=3)) == [("corrects_unknown", "/corrects")]
     assert pilot.send(one_sample(2, -1, corrects=1), NOW).outcome == "accepted"
     assert pilot.book.sums["audience_live"].total == 40_000
+
+
+def test_a_correction_takes_back_no_more_than_its_day_has() -> None:
+    pilot = Led(AUDIENCE)
+    pilot.accept(
+        report(1, sample("audience_live", "2026-07-20 08:00", 5), sample("audience_live", "2026-07-21 08:00", 50)), NOW
+    )
+    beyond = report(
+        2,
+        sample("audience_live", "2026-07-21 09:00", -1),
+        sample("audience_live", "2026-07-20 09:00", -4),
+        sample("audience_live", "2026-07-20 23:59", -2),
+        sample("audience_live", "2026-07-22 00:00", "-0.5"),
+        corrects=1,
+    )
+    verdict = pilot.send(beyond, NOW)
+    said = "takes back more than was reported: audience_live has"
+    assert [(one.code, one.pointer, one.en.partition("correction ")[2]) for one in verdict.problems] == [
+        ("correction_beyond_recorded", "/samples/1/value", f"{said} 5 recorded on 2026-07-20, and -1 would remain."),
+        ("correction_beyond_recorded", "/samples/3/value", f"{said} 0 recorded on 2026-07-22, and -0.5 would remain."),
+    ]
+    assert pilot.book.sums["audience_live"].total == 550_000
+
+
+def test_a_correction_of_an_old_day_is_held_against_what_was_written_of_it() -> None:
+    pilot = Led(AUDIENCE)
+    days = [START + timedelta(days=day) for day in range(KEPT_DAYS + 1)]
+    pilot.accept(report(1, *(sample("audience_live", day, 5) for day in days)), NOW)
+    old = ("audience_live", day_of(instant_of(START)))
+    correction = report(2, sample("audience_live", START, -5), corrects=1)
+    assert judge.days_to_look_up(pilot.book, pilot.view, [correction]) == {old}
+    assert pilot.send(correction, NOW, {}).outcome == "rejected"
+    assert pilot.send(correction, NOW, {old: 5 * SCALE}).outcome == "accepted"
+
+
+def test_what_a_correction_says_of_a_day_is_taken_together() -> None:
+    pilot = Led(AUDIENCE)
+    pilot.accept(one_sample(1, 5), NOW)
+    moved = [sample("audience_live", "2026-07-20 08:00", value) for value in (-8, 3)]
+    assert pilot.send(report(2, *moved, corrects=1), NOW).outcome == "accepted"
+    assert pilot.book.sums["audience_live"].total == 0
+
+
+def test_a_breach_is_not_hidden_by_what_was_never_reported() -> None:
+    pilot = Led(AUDIENCE)
+    pilot.accept(one_sample(1, 10_001), NOW)
+    assert pilot.open() == {"cap_warning/audience_live/total", "cap_exceeded/audience_live/total"}
+    # Another day would have to go below zero for the total to come down.
+    elsewhere = report(2, sample("audience_live", "2026-07-21 08:00", -1), corrects=1)
+    assert found(pilot, elsewhere) == [("correction_beyond_recorded", "/samples/0/value")]
+    assert len(pilot.open()) == 2
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 13), st.integers(-6, 6)), min_size=1, max_size=4), min_size=1, max_size=25
+    ),
+    st.sampled_from([(AUDIENCE,), (AUDIENCE, DAILY)]),
+    st.sampled_from([1, 3, 25]),
+)
+def test_no_day_falls_below_zero_and_nothing_else_is_refused(
+    sent: list[list[tuple[int, int]]], caps: tuple[Cap, ...], batch: int
+) -> None:
+    """Against sums in a dictionary: more days than a meter keeps, whether corrections are judged alone or many at once."""
+    pilot = Led(*caps)
+    days = dict.fromkeys(range(1, 13), 2)
+    begun = [sample("audience_live", START + timedelta(days=day), value) for day, value in days.items()]
+    pilot.accept(report(1, *begun), NOW)
+    expected = []
+    reports = []
+    for number, some in enumerate(sent, 2):
+        corrects = 1 if any(value < 0 for _, value in some) else None
+        samples = [sample("audience_live", START + timedelta(days=day), value) for day, value in some]
+        reports.append(report(number, *samples, corrects=corrects))
+        net = {day: sum(value for other, value in some if other == day) for day, _ in some}
+        lowered = {day for day, value in some if value < 0}
+        holds = all(days.get(day, 0) + net[day] >= 0 for day in lowered)
+        expected.append("accepted" if holds else "rejected")
+        if holds:
+            days |= {day: days.get(day, 0) + value for day, value in net.items()}
+    outcomes = []
+    for first in range(0, len(reports), batch):
+        part = reports[first : first + batch]
+        # As the engine: what the book does not keep is looked up before, in what was written.
+        wanted = judge.days_to_look_up(pilot.book, pilot.view, part)
+        past = {key: pilot.gains[key] for key in wanted if key in pilot.gains}
+        judged = judge.take_reports(pilot.book, pilot.view, part, at(NOW), pilot.known, past)
+        pilot.keep(judged)
+        outcomes += [one.outcome for one in judged.verdicts]
+    assert outcomes == expected
+    assert pilot.book.sums["audience_live"].total == SCALE * sum(days.values())
+
+
+def test_what_is_ahead_of_a_report_over_http_counts_as_recorded() -> None:
+    pilot = Led(AUDIENCE)
+    pilot.accept(one_sample(1, 5), NOW)
+    day = day_of(instant_of(at("2026-07-20 08:00")))
+    correction = one_sample(2, -7, corrects=1)
+    for value, expected in ((1, ["correction_beyond_recorded"]), (2, [])):
+        ahead = {("audience_live", day): value * SCALE}
+        problems = judge.inspect(pilot.book, pilot.view, correction, at(NOW), pilot.known, {}, ahead)
+        assert [one.code for one in problems] == expected
 
 
 # Counters

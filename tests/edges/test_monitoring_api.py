@@ -123,6 +123,29 @@ def test_what_is_wrong_with_a_correction_or_a_source_is_said(edge: Edge, reports
     assert post(edge, reports, [sample("-9")], corrects=taken).status_code == 202
 
 
+def test_a_correction_takes_back_no_more_than_was_reported_read_or_not(edge: Edge, reports: str) -> None:
+    def refunded(value: str, seconds: int = 0) -> dict[str, Any]:
+        return sample(value, "refunds_vnd", seconds)
+
+    taken = post(edge, reports, [refunded("9"), refunded("1", 1)]).json()["sequence"]
+    answer = post(edge, reports, [refunded("2"), refunded("-13")], corrects=taken)
+    assert errors(answer) == [("correction_beyond_recorded", "/samples/1/value")]
+    assert "refunds_vnd has 10 recorded" in answer.json()["errors"][0]["en"]
+    assert post(edge, reports, [refunded("-9"), refunded("2")], corrects=taken).status_code == 202
+    # Neither has been read by the engine: what was answered counts.
+    assert errors(post(edge, reports, [refunded("-4")], corrects=taken)) == [
+        ("correction_beyond_recorded", "/samples/0/value")
+    ]
+    assert post(edge, reports, [refunded("-3")], corrects=taken).status_code == 202
+    # A report of more samples than a record takes is judged record by record, as it will be read.
+    large = [refunded("-1"), *([refunded("0")] * 1_000), refunded("1")]
+    assert errors(post(edge, reports, large, corrects=taken)) == [("correction_beyond_recorded", "/samples/0/value")]
+    assert (
+        post(edge, reports, [refunded("1"), *([refunded("0")] * 1_000), refunded("-1")], corrects=taken).status_code
+        == 202
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "headers", "code"),
     [

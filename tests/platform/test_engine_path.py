@@ -135,6 +135,28 @@ async def _told(site: Stand, kind: type[MetricsReportRejected]) -> bool:
     return bool(await site.told(kind))
 
 
+async def test_a_correction_of_more_than_was_reported_is_rejected_and_told(site: Stand) -> None:
+    pilot = await site.pilot(AUDIENCE)
+    async with site.running() as engine:
+        # More days than are kept at hand: the sum of the first is looked up.
+        days = [visitors(10, f"2026-07-{day} 08:00") for day in (14, 15, 16, 17, 18, 19, 20)]
+        await site.send(pilot, 1, *days, visitors(10, "2026-07-20 08:30"))
+        site.clock.time = at("2026-07-25 09:00")
+        await site.send(pilot, 2, *(visitors(10, f"2026-07-{day} 08:00") for day in (21, 22, 23, 24)))
+        await eventually(lambda: site.quiet(engine))
+        await site.send(pilot, 3, visitors(-11, "2026-07-14 09:00"), corrects=1)
+        await site.send(pilot, 4, visitors(-6, "2026-07-14 09:00"), corrects=1)
+        await site.send(pilot, 5, visitors(-6, "2026-07-14 09:00"), corrects=1)
+        await eventually(lambda: site.quiet(engine))
+    rejected = await site.told(MetricsReportRejected)
+    assert [(one.sequence, one.problems[0].code) for one in rejected] == [
+        (3, "correction_beyond_recorded"),
+        (5, "correction_beyond_recorded"),
+    ]
+    assert "has 4 recorded on 2026-07-14" in rejected[1].problems[0].en
+    assert await site.total(pilot, "audience_live") == await site.rollup(pilot, "audience_live") == 114 * SCALE
+
+
 async def test_reports_wait_for_the_facts_of_their_pilot_and_keep_their_order(site: Stand) -> None:
     pilot = uuid4()
     async with site.running() as engine:

@@ -21,7 +21,7 @@ from services.monitoring.core.book import (
     measure_id,
 )
 from services.monitoring.core.instants import Day, Instant, instant_of, moment
-from services.monitoring.core.meters import Gains, Point
+from services.monitoring.core.meters import Gains, Point, Sum
 from services.monitoring.core.view import Terms, View
 from shared.contracts.base import Event
 from shared.contracts.events.monitoring import (
@@ -68,6 +68,7 @@ class Desk:
         self.gains: dict[tuple[str, Day], int] = {}
         self.points: dict[tuple[str, Instant], Point] = {}
         self.past: dict[tuple[str, Day], int] = {}
+        """Day sums of deltas that their meters do not keep, as far as they were looked up."""
         self.period: tuple[Terms | None, Instant, Instant] = (None, 0, 0)
         """The reporting period that was looked up last: most samples lie in one."""
         self.report: Report | None = None
@@ -95,6 +96,21 @@ class Desk:
 
     def tell(self, event: Event) -> None:
         self.told.append(Told(event, self.index))
+
+    def recorded(self, metric: str, day: Day) -> int:
+        """The sum of a delta's day: the meter's, or of a day that it no longer keeps what was looked up."""
+        value = self.sums.get(metric, Sum()).day(day)
+        return self.past.get((metric, day), 0) if value is None else value
+
+    def add(self, metric: str, day: Day, value: int) -> None:
+        """Add to a delta. A day that its meter does not keep, or keeps no longer, stays at hand until the desk is closed."""
+        before = self.sums.get(metric, Sum())
+        after = self.sums[metric] = before.add(day, value)
+        if day < after.days[0][0]:
+            self.past[metric, day] = self.past.get((metric, day), 0) + value
+        elif before.days and before.days[0][0] < after.days[0][0]:
+            oldest, kept = before.days[0]
+            self.past[metric, oldest] = kept
 
     def gained(self, metric: str, gains: Gains) -> None:
         for day, value in gains:

@@ -54,10 +54,20 @@ def take_reports(
 
 
 def inspect(
-    book: Book, view: View, report: Report, now: datetime, known: Mapping[Identity, str]
+    book: Book,
+    view: View,
+    report: Report,
+    now: datetime,
+    known: Mapping[Identity, str],
+    past: Mapping[tuple[str, Day], int] | None = None,
+    ahead: Mapping[tuple[str, Day], int] | None = None,
 ) -> tuple[Problem, ...]:
-    """The errors that a report would be rejected for if it were judged now."""
+    """The errors that a report would be rejected for if it were judged now, after what lies ``ahead`` of it has been added to the days of
+    deltas. ``past`` as in :func:`take_reports`."""
     desk = Desk(book, view, now)
+    desk.past = dict(past or {})
+    for (metric, day), value in (ahead or {}).items():
+        desk.add(metric, day, value)
     desk.report = report
     return _finished(desk) or reports.check(desk, report, known)
 
@@ -113,9 +123,12 @@ def identities_to_look_up(book: Book, sent: Iterable[Report]) -> set[tuple[str, 
 
 
 def days_to_look_up(book: Book, view: View, sent: Iterable[Report]) -> set[tuple[str, Day]]:
-    """The days under a day cap that late samples touch and the book no longer keeps."""
+    """The days that the book no longer keeps and that late samples under a day cap touch, or a correction lowers."""
     wanted = set()
     for report in sent:
+        for metric, day in reports.lowered(view, report):
+            if book.sums.get(metric, Sum()).day(day) is None:
+                wanted.add((metric, day))
         for sample in report.samples:
             meter = book.sums.get(sample.metric)
             if meter is not None and meter.cut and view.terms_at(sample.at).cap(sample.metric, Window.DAY) is not None:
@@ -206,13 +219,14 @@ def _take_plain(
     for _, at, value, _ in samples:
         day = (at + OFFSET) // DAY
         gains[day] = gains.get(day, 0) + value
-    meter = desk.sums.get(metric, Sum())
-    totals[metric] = (meter.total, max((one.at for one in samples if desk.view.runs_at(one.at)), default=None))
+    totals[metric] = (
+        caps.total_of(desk, metric),
+        max((one.at for one in samples if desk.view.runs_at(one.at)), default=None),
+    )
     for day, gain in gains.items():
-        meter = meter.add(day, gain)
+        desk.add(metric, day, gain)
         key = (metric, day)
         desk.gains[key] = desk.gains.get(key, 0) + gain
-    desk.sums[metric] = meter
     desk.changed(metric, Window.TOTAL)
 
 
@@ -249,11 +263,9 @@ def _take_sum(
     total = caps.total_of(desk, metric)
     on_day = None if cap is None else _day_known(desk, metric, day)
     if kind is MetricKind.DELTA:
-        desk.sums[metric] = desk.sums.get(metric, Sum()).add(day, sample.value)
+        desk.add(metric, day, sample.value)
         desk.gained(metric, ((day, sample.value),))
         gain = sample.value
-        if (metric, day) in desk.past:
-            desk.past[metric, day] += gain
     else:
         desk.counters[metric], gains = desk.counters.get(metric, Counter()).put(sample.at, sample.value, sample.reset)
         desk.gained(metric, gains)
@@ -271,9 +283,8 @@ def _take_sum(
 
 def _day_known(desk: Desk, metric: str, day: Day) -> int | None:
     """The sum of a day that has samples; None when this is its first."""
-    if (metric, day) in desk.past:
-        return desk.past[metric, day]
-    return next((value for kept, value in caps.days_of(desk, metric) if kept == day), None)
+    kept = next((value for kept, value in caps.days_of(desk, metric) if kept == day), None)
+    return desk.past.get((metric, day)) if kept is None else kept
 
 
 def _judge_day(desk: Desk, terms: Terms, cap: CapTerm, day: Day, before: int | None, at: Instant) -> None:

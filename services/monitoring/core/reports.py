@@ -7,9 +7,11 @@ from enum import StrEnum
 
 from services.monitoring.core.book import SEQUENCE_WINDOW, Identity, Report, Sample, Source
 from services.monitoring.core.desk import Desk
-from services.monitoring.core.instants import SECOND, Instant, moment
+from services.monitoring.core.instants import SECOND, Day, Instant, date_of, day_of, moment
 from services.monitoring.core.meters import Counter, Fall, LateReset
+from services.monitoring.core.view import View
 from shared.contracts.errors import Problem, problem
+from shared.contracts.events.metrics import MAX_SAMPLES
 from shared.contracts.numbers import plain, unscaled
 from shared.contracts.rules import MetricKind
 
@@ -47,7 +49,7 @@ def is_suspect(source: Source, report: Report) -> bool:
 def check(desk: Desk, report: Report, known: Mapping[Identity, str]) -> tuple[Problem, ...]:
     """Every error of a report whose identity is new, each located; at most :data:`MAX_PROBLEMS`, the rest counted."""
     found = [*_whole(desk, report, known), *_samples(desk, report)]
-    found += _falls(desk, report) if not found else []
+    found += [*_falls(desk, report), *_taken_back(desk, report)] if not found else []
     return told(found, len(found))
 
 
@@ -135,3 +137,49 @@ def _falls(desk: Desk, report: Report) -> list[Problem]:
         except LateReset:
             found.append(problem("counter_reset_late", f"/samples/{index}/reset", None, metric=sample.metric))
     return found
+
+
+def lowered(view: View, report: Report) -> set[tuple[str, Day]]:
+    """The days of deltas from which a correction takes something back."""
+    if report.corrects is None:
+        return set()
+    return {
+        (one.metric, day_of(one.at))
+        for one in report.samples
+        if one.value < 0 and view.kinds.get(one.metric) is MetricKind.DELTA
+    }
+
+
+def _taken_back(desk: Desk, report: Report) -> list[Problem]:
+    """Days of deltas that would fall below zero: what was never reported cannot be taken back.
+
+    The samples of a record are taken together, in whatever order they stand; a report that is cut into records is judged record by record,
+    as it will be read.
+    """
+    left = {key: desk.recorded(*key) for key in lowered(desk.view, report)}
+    found: dict[tuple[str, Day], Problem] = {}
+    for first in range(0, len(report.samples) if left else 0, MAX_SAMPLES):
+        places: dict[tuple[str, Day], int] = {}
+        before = dict(left)
+        for index, sample in enumerate(report.samples[first : first + MAX_SAMPLES], first):
+            key = (sample.metric, day_of(sample.at))
+            if key in left:
+                left[key] += sample.value
+                if sample.value < 0:
+                    places.setdefault(key, index)
+        for key, index in places.items():
+            if left[key] < 0 and key not in found:
+                found[key] = _beyond(index, key, before[key], left[key])
+    return list(found.values())
+
+
+def _beyond(index: int, key: tuple[str, Day], recorded: int, remains: int) -> Problem:
+    return problem(
+        "correction_beyond_recorded",
+        f"/samples/{index}/value",
+        None,
+        metric=key[0],
+        day=date_of(key[1]).isoformat(),
+        recorded=plain(unscaled(recorded)),
+        remains=plain(unscaled(remains)),
+    )

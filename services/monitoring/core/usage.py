@@ -48,8 +48,7 @@ def day_value(desk: Desk, metric: str, day: Day) -> int:
     """The sum of ``day``, from the meter or from what was loaded of the rollup."""
     if metric in desk.counters:
         return desk.counters[metric].day(day)
-    value = desk.sums[metric].day(day)
-    return desk.past.get((metric, day), 0) if value is None else value
+    return desk.recorded(metric, day)
 
 
 def _total(desk: Desk, metric: str) -> int:

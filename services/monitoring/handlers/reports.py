@@ -8,8 +8,9 @@ from uuid import UUID
 
 from services.monitoring.core import judge
 from services.monitoring.core.book import Book, Identity, Report, samples_of
-from services.monitoring.core.instants import instant_of
-from services.monitoring.core.view import view_of
+from services.monitoring.core.instants import Day, day_of, instant_of
+from services.monitoring.core.reports import lowered
+from services.monitoring.core.view import View, view_of
 from services.monitoring.handlers.desk import Desk
 from services.monitoring.store import books, intake, pilots, records
 from services.monitoring.store.intake import Stored
@@ -30,14 +31,19 @@ async def take(desk: Desk, tx: Tx, pilot_id: UUID, sent: ReportSent, now: dateti
         raise Refused("pilot_not_started", status=409)
     if sent.source not in view.terms_at(instant_of(now)).sources:
         raise Refused("source_unknown", "/source", status=422, source=sent.source)
+    if sent.corrects is not None:
+        await intake.lock_sources(
+            tx, pilot_id
+        )  # what another source corrects meanwhile is not there to be taken back twice
     sequence, secret, fresh = await intake.next_sequence(tx, pilot_id, sent.source, secrets.token_bytes(32))
     if sequence > intake.HIGHEST_SEQUENCE:
         raise Refused("sequence_exhausted", "/source", status=409)
     if fresh:
         await pilots.touch(tx, pilot_id)  # the engine has to learn the secret before it meets the records
     known = await _corrected(tx, pilot_id, sent)
-    book = (await books.load(tx, [pilot_id])).get(pilot_id, Book())
-    problems = judge.inspect(book, view, _report(sent, sequence), now, known)
+    report = _report(sent, sequence)
+    book, past, ahead = await _as_it_will_be_read(tx, pilot_id, view, report)
+    problems = judge.inspect(book, view, report, now, known, past, ahead)
     if problems:
         raise Refused("report_refused", status=422, problems=problems, count=len(problems))
     parts = cut(pilot_id, sent, sequence)
@@ -92,6 +98,23 @@ async def _corrected(tx: Tx, pilot_id: UUID, sent: ReportSent) -> dict[Identity,
     if not found and await intake.is_taken(tx, pilot_id, sent.source, sent.corrects):
         return {(sent.source, sent.corrects, 1): ""}
     return found
+
+
+async def _as_it_will_be_read(
+    tx: Tx, pilot_id: UUID, view: View, report: Report
+) -> tuple[Book, dict[tuple[str, Day], int], dict[tuple[str, Day], int]]:
+    """The book, and for a correction that takes something back: the sums of those days, and what answered requests will add to them."""
+    days = lowered(view, report)
+    if not days:
+        return (await books.load(tx, [pilot_id])).get(pilot_id, Book()), {}, {}
+    book, past, unread = await books.with_unread(tx, pilot_id, days)
+    ahead: dict[tuple[str, Day], int] = {}
+    for record in unread:
+        for one in samples_of(MetricsReported.model_validate_json(record).samples):
+            key = (one.metric, day_of(one.at))
+            if key in days:
+                ahead[key] = ahead.get(key, 0) + one.value
+    return book, past, ahead
 
 
 def _report(sent: ReportSent, sequence: int) -> Report:

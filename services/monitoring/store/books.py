@@ -73,6 +73,41 @@ async def past_days(tx: Tx, wanted: Collection[tuple[UUID, str, Day]]) -> dict[t
     return {(row["pilot_id"], row["metric"], row["number"]): int(row["value"]) for row in await cursor.fetchall()}
 
 
+async def with_unread(
+    tx: Tx, pilot_id: UUID, days: Collection[tuple[str, Day]]
+) -> tuple[Book, dict[tuple[str, Day], int], list[bytes]]:
+    """The book as it is stored, without the values of its windows; the sums of ``days``, scaled; and the records of answered requests that
+    the engine has not judged yet. One statement: all of it stands at one instant."""
+    wanted = sorted(days)
+    cursor = await tx.execute(
+        """
+        select b.state,
+            array(
+                select coalesce(r.value, 0)::text
+                from unnest(%(metrics)s::text[], %(days)s::date[]) with ordinality as v(metric, day, n)
+                left join rollup r on r.pilot_id = %(pilot)s and r.metric = v.metric and r.day = v.day order by v.n
+            ) as sums,
+            array(
+                select p.record from intake i cross join lateral unnest(i.records) with ordinality as p(record, part)
+                where i.pilot_id = %(pilot)s and i.consumed_at is null and not exists (
+                    select 1 from report t
+                    where t.pilot_id = i.pilot_id and t.source = i.source and t.sequence = i.sequence and t.part = p.part)
+            ) as records
+        from (select 1) one left join book b on b.pilot_id = %(pilot)s
+        """,
+        {
+            "pilot": pilot_id,
+            "metrics": [metric for metric, _ in wanted],
+            "days": [date_of(day) for _, day in wanted],
+        },
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    book = Book() if row["state"] is None else decode(row["state"])
+    past = {key: int(value) for key, value in zip(wanted, row["sums"], strict=True)}
+    return book, past, [bytes(record) for record in row["records"]]
+
+
 async def save(tx: Tx, books: Mapping[UUID, tuple[int, Book]]) -> None:
     """Store books, each with its partition: one statement for all."""
     rows = [

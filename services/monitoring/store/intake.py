@@ -50,6 +50,11 @@ async def next_sequence(tx: Tx, pilot_id: UUID, source: str, fresh_secret: bytes
     return row["last_sequence"], bytes(row["ingest_secret"]), row["fresh"]
 
 
+async def lock_sources(tx: Tx, pilot_id: UUID) -> None:
+    """Wait for the requests of the pilot that are being taken, of whatever source."""
+    await tx.execute("select 1 from source where pilot_id = %s order by source for update", (pilot_id,))
+
+
 async def issue_secret(
     tx: Tx, pilot_id: UUID, source: str, secret: bytes, fresh_ingest_secret: bytes, now: datetime
 ) -> None:

@@ -49,6 +49,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Không có báo cáo số {corrects} đã được chấp nhận để đính chính.",
         "There is no accepted report {corrects} to correct.",
     ),
+    "correction_beyond_recorded": (
+        "Đính chính trừ quá số đã báo cáo: {metric} ngày {day} mới ghi nhận {recorded}, sau đính chính sẽ còn {remains}.",
+        "The correction takes back more than was reported: {metric} has {recorded} recorded on {day}, and {remains} would remain.",
+    ),
     "metric_unknown": (
         "Chỉ số {metric} không có trong danh mục của lĩnh vực này.",
         "The metric {metric} is not among those of this sector.",
