@@ -31,7 +31,7 @@ QUESTIONS: tuple[tuple[str, str | None, str], ...] = (
     ("queue, of one authority", "lan", "/queue"),
     ("queue, of one authority: a kind", "lan", "/queue?kind=permit"),
     ("queue, of one authority: a rare kind", "lan", "/queue?kind=appeal"),
-    ("queue, of one authority: nobody's", "lan", "/queue?assignee=nobody"),
+    ("queue, of one authority: one's own, of which there is none", "lan", "/queue?mine=true"),
     ("queue, of one authority: critical", "lan", "/queue?severity=critical"),
     ("queue, all authorities", "audit", "/queue"),
     ("register, newest", None, "/register"),
