@@ -22,6 +22,7 @@ from shared.contracts.events import BY_TYPE
 from shared.contracts.topics import TOPICS, Topic
 from shared.platform.cloudevents import decode_meta
 from shared.platform.kafka import Kafka
+from shared.platform.kafka_security import KafkaSecurity
 
 _PATIENCE_SECONDS = 30.0
 
@@ -111,18 +112,17 @@ class EventLog:
 
 
 @asynccontextmanager
-async def event_log(bootstrap: str) -> AsyncIterator[EventLog]:
-    """Open the log. Raises :class:`Unreachable` when Kafka is away."""
+async def event_log(bootstrap: str, security: KafkaSecurity | None = None) -> AsyncIterator[EventLog]:
+    """Open the log. Raises :class:`Unreachable` when Kafka is away, or does not let us in."""
+    kafka = Kafka(bootstrap, client_id="haukiem-log", security=security)
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
-        client_id="haukiem-log",
+        **kafka.connection,
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         # Transactions are not used here; what startups write with theirs and abort never counted.
         isolation_level="read_committed",
     )
-    kafka = Kafka(bootstrap, client_id="haukiem-log")
     try:
         await consumer.start()
         try:

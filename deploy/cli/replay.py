@@ -44,7 +44,7 @@ async def _replay(site: Site, decision: str | None) -> list[Replay]:
     if site.kafka is None:
         raise Failure("The log is read from Kafka itself: set HAUKIEM_KAFKA.", 2)
     calendar = load_calendar()
-    async with event_log(site.kafka) as log:
+    async with event_log(site.kafka, site.security) as log:
         if decision is None:
             return await replay_each(log, calendar)
         decision_id = as_uuid(decision)

@@ -1,7 +1,8 @@
 """Which deployment a command speaks to, and with whose token: a stack of this folder, or any other by environment.
 
 ``HAUKIEM_APPLICATIONS_URL``, ``HAUKIEM_MONITORING_URL`` and ``HAUKIEM_DECISIONS_URL`` name a deployment elsewhere, ``HAUKIEM_KAFKA`` its
-log (``replay`` alone reads it), ``HAUKIEM_TOKEN`` is a bearer token of its issuer. An ``--instance`` that is named goes before them.
+log (``replay`` alone reads it; ``HAUKIEM_KAFKA_SECURITY`` and its companions say how), ``HAUKIEM_TOKEN`` is a bearer token of its issuer.
+An ``--instance`` that is named goes before them.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from deploy.cli.failing import NOT_RUNNING, Failure
 from deploy.local.instance import SERVICES, Instance
 from shared.client import Addresses
 from shared.contracts.access.rule import Role
+from shared.platform.kafka_security import KafkaSecurity, KafkaSettings
 
 TOKEN = "HAUKIEM_TOKEN"  # noqa: S105 - the name of a variable
 
@@ -25,6 +29,7 @@ class Site:
     addresses: Addresses
     kafka: str | None
     token: Callable[[Role, str | None], str]
+    security: KafkaSecurity | None = None
 
 
 def instance_named(name: str | None) -> Instance:
@@ -42,7 +47,9 @@ def site_named(name: str | None, environ: Mapping[str, str] = os.environ) -> Sit
         return _local(instance_named(name), environ)
     if missing := [url_variable(service) for service, url in urls.items() if not url]:
         raise Failure(f"Of the deployment only a part is named: set {', '.join(missing)} too.", 2)
-    return Site(Addresses(**urls), environ.get("HAUKIEM_KAFKA"), lambda role, _: _given(role, environ))
+    kafka = environ.get("HAUKIEM_KAFKA")
+    security = _security() if kafka else None
+    return Site(Addresses(**urls), kafka, lambda role, _: _given(role, environ), security)
 
 
 def url_variable(service: str) -> str:
@@ -57,6 +64,16 @@ def _local(instance: Instance, environ: Mapping[str, str]) -> Site:
         return instance.mint(role, sub) if issued_here else _given(role, environ)
 
     return Site(Addresses(**instance.urls), instance.kafka_bootstrap, token)
+
+
+def _security() -> KafkaSecurity:
+    """How Kafka is spoken to, by the same variables as the services'."""
+    try:
+        return KafkaSettings().security_of_kafka()
+    except ValidationError as error:
+        raise Failure("; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors()), 2) from None
+    except OSError as error:
+        raise Failure(f"The certificates or the password for Kafka cannot be read: {error}", 2) from None
 
 
 def _given(role: Role, environ: Mapping[str, str]) -> str:

@@ -9,7 +9,8 @@ import os
 import shutil
 import subprocess
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -56,6 +57,8 @@ class KafkaCluster:
     logs: Path
     quick: bool = False
     """Compile less: a broker starts with a third less work, but is slower under a long load. For tests."""
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Properties of the brokers beside ours, or instead of them."""
 
     @property
     def brokers(self) -> int:
@@ -183,6 +186,7 @@ class KafkaCluster:
             "num.recovery.threads.per.data.dir": 2,
             "log.cleaner.threads": 1,
             "log.cleaner.dedupe.buffer.size": 16_777_216,
+            **self.more,
         }
 
 

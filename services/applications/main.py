@@ -39,7 +39,7 @@ answer says at once: registered, what is missing (all of it), or refused and why
 def build(settings: Settings) -> Service:
     clock = open_clock(settings.clock_file)
     db = Database(settings.postgres.get_secret_value(), application=NAME, pool=settings.db_pool)
-    kafka = Kafka(settings.kafka, client_id=NAME)
+    kafka = Kafka(settings.kafka, client_id=NAME, security=settings.security_of_kafka())
     verifier = Verifier(settings.oidc_issuer, settings.oidc_audience)
     metrics = Metrics(NAME)
 

@@ -45,7 +45,7 @@ is sent; every error is told with its place.
 def build(settings: Settings) -> Service:
     clock = open_clock(settings.clock_file)
     db = Database(settings.postgres.get_secret_value(), application=NAME, pool=settings.db_pool)
-    kafka = Kafka(settings.kafka, client_id=NAME)
+    kafka = Kafka(settings.kafka, client_id=NAME, security=settings.security_of_kafka())
     verifier = Verifier(settings.oidc_issuer, settings.oidc_audience)
     metrics = Metrics(NAME)
     calendar = load.load_calendar()

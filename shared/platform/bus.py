@@ -163,6 +163,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         broker = KafkaBroker(
             self._kafka.bootstrap.split(","),  # FastStream takes one string for one server
             client_id=self._kafka.client_id,
+            security=self._kafka.security.of_broker(),
             consumer_only=True,
             allow_auto_create_topics=False,
             apply_types=False,

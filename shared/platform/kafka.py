@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from shared.contracts.errors import Transient
+from shared.platform.kafka_security import KafkaSecurity
 
 T = TypeVar("T")
 
@@ -21,9 +22,17 @@ MAX_EVENT_BYTES = 900_000
 class Kafka:
     """Where Kafka is, and what it says of itself. Connections are made when they are first needed, and anew after a failure."""
 
-    def __init__(self, bootstrap: str, *, client_id: str, timeout_seconds: float = 5.0) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        client_id: str,
+        security: KafkaSecurity | None = None,
+        timeout_seconds: float = 5.0,
+    ) -> None:
         self.bootstrap = bootstrap
         self.client_id = client_id
+        self.security = security or KafkaSecurity()
         self._timeout = timeout_seconds
         self._admin: AIOKafkaAdminClient | None = None
         self._reader: AIOKafkaConsumer | None = None
@@ -74,11 +83,15 @@ class Kafka:
 
         return await self._ask(ask) if wanted else {}
 
+    @property
+    def connection(self) -> dict[str, Any]:
+        """Where to connect, as whom and how: the keywords with which every client of aiokafka begins."""
+        return {"bootstrap_servers": self.bootstrap, "client_id": self.client_id, **self.security.options()}
+
     def producer(self) -> AIOKafkaProducer:
         """A new idempotent producer, not started. Each batch is answered by all in-sync replicas, or fails as a whole."""
         return AIOKafkaProducer(
-            bootstrap_servers=self.bootstrap,
-            client_id=self.client_id,
+            **self.connection,
             acks="all",
             enable_idempotence=True,
             request_timeout_ms=10_000,
@@ -108,11 +121,7 @@ class Kafka:
         return self._reader
 
     def _options(self) -> dict[str, Any]:
-        return {
-            "bootstrap_servers": self.bootstrap,
-            "client_id": self.client_id,
-            "request_timeout_ms": int(self._timeout * 1000),
-        }
+        return {**self.connection, "request_timeout_ms": int(self._timeout * 1000)}
 
     async def _drop(self) -> None:
         admin, self._admin = self._admin, None

@@ -5,7 +5,7 @@ A service's ``main.py`` reads::
     def build(settings: Settings) -> Service:
         db = Database(settings.postgres.get_secret_value(), application="applications", pool=settings.db_pool)
         clock = open_clock(settings.clock_file)
-        kafka = Kafka(settings.kafka, client_id="applications")
+        kafka = Kafka(settings.kafka, client_id="applications", security=settings.security_of_kafka())
         metrics = Metrics("applications")
         outbox = Outbox(topics.APPLICATIONS.name, "haukiem/applications")
         relay = Relay(db, kafka, outbox, metrics, republish_on_new_cluster=settings.republish_on_new_cluster)

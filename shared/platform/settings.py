@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 from limits import parse_many
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from shared.contracts.access.rule import RateLimit
+from shared.platform.kafka_security import KafkaSettings
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -25,10 +26,8 @@ class Role(StrEnum):
     RELAY = "relay"
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(KafkaSettings):
     """What each service reads from its environment. Raises ``ValidationError`` with a message that names the variable."""
-
-    model_config = SettingsConfigDict(env_prefix="HAUKIEM_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     env: Literal["local", "production"] = "production"
     service_host: str = "127.0.0.1"
@@ -47,7 +46,7 @@ class ServiceSettings(BaseSettings):
     """Bytes of the largest request body that is read."""
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     """Networks of the proxies whose ``X-Forwarded-For`` says who calls. Without any, who calls is the peer of the connection."""
-    rate_limits: dict[str, RateLimit] = {}
+    rate_limits: dict[str, RateLimit] = Field(default_factory=dict)
     """By action, instead of what the access table says."""
     figures_seconds: float = Field(default=15.0, ge=1, le=3600)
     """How often a process counts the domain's figures, and makes the statistics, at most."""
@@ -107,6 +106,15 @@ class ServiceSettings(BaseSettings):
     def _production_runs_on_wall_time(self) -> Self:
         if self.env == "production" and self.clock_file is not None:
             raise ValueError("HAUKIEM_CLOCK_FILE is the sandbox clock of the local stack; production refuses it")
+        return self
+
+    @model_validator(mode="after")
+    def _production_says_how_it_speaks_to_kafka(self) -> Self:
+        if self.env == "production" and self.kafka_security is None:
+            raise ValueError(
+                "HAUKIEM_KAFKA_SECURITY is missing: ssl, sasl_ssl or sasl_plaintext; plaintext is said aloud in production, "
+                "where whoever reaches the broker may write what he likes"
+            )
         return self
 
     @property

@@ -30,15 +30,17 @@ BASE = {
     "HAUKIEM_ENV": "production",
     "HAUKIEM_POSTGRES": "host=db",
     "HAUKIEM_KAFKA": "kafka:9092",
+    "HAUKIEM_KAFKA_SECURITY": "ssl",
     "HAUKIEM_OIDC_ISSUER": "https://id.example.gov.vn",
 }
 
 
-def settings(monkeypatch: pytest.MonkeyPatch, **changes: str) -> ServiceSettings:
+def settings(monkeypatch: pytest.MonkeyPatch, without: str = "", **changes: str) -> ServiceSettings:
     for name in [name for name in os.environ if name.startswith("HAUKIEM_")]:
         monkeypatch.delenv(name)
     for name, value in {**BASE, **{f"HAUKIEM_{name}": value for name, value in changes.items()}}.items():
-        monkeypatch.setenv(name, value)
+        if name != without:
+            monkeypatch.setenv(name, value)
     return ServiceSettings()
 
 

@@ -182,8 +182,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _consumer(self) -> AIOKafkaConsumer:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._kafka.bootstrap,
-            client_id=self._kafka.client_id,
+            **self._kafka.connection,
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
