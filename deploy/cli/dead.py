@@ -14,8 +14,9 @@ from deploy.local.instance import SERVICES
 from shared.client.ops import DeadLetter
 from shared.contracts.access.rule import Role
 
-app = typer.Typer(help="Records that a consumer set aside.", no_args_is_help=True)
-Row = Annotated[int, typer.Argument(help="The record's number, as dead list shows it.")]
+app = typer.Typer(help="What was set aside: records, and pilots on which judging failed.", no_args_is_help=True)
+Rows = Annotated[list[int], typer.Argument(help="Its number, as dead list shows it; or several.")]
+Row = Annotated[int, typer.Argument(help="Its number, as dead list shows it.")]
 Service = Annotated[str, typer.Argument(help="applications, monitoring or decisions.")]
 
 
@@ -56,7 +57,7 @@ async def _list(site: Site, state: str | None) -> list[tuple[str, DeadLetter]]:
 
 @app.command()
 def show(service: Service, row: Row, instance: InstanceName = None, as_json: AsJson = False) -> None:
-    """One record with what it says."""
+    """One record with what it says; one pilot with the error on which judging it failed."""
     letter = run(_show(site_named(instance), _known(service), row))
     if as_json:
         print_json(letter)
@@ -71,15 +72,16 @@ async def _show(site: Site, service: str, row: int) -> DeadLetter:
 
 
 @app.command()
-def resend(service: Service, row: Row, instance: InstanceName = None) -> None:
-    """Hand a record to its consumer again, and to that consumer alone."""
-    run(_resend(site_named(instance), _known(service), row))
-    out().print(f"Record {row} goes to its consumer in {service} again.")
+def resend(service: Service, rows: Rows, instance: InstanceName = None) -> None:
+    """Hand a record to its consumer again, and to that consumer alone; have a pilot's reports and clocks judged after all."""
+    run(_resend(site_named(instance), _known(service), rows))
 
 
-async def _resend(site: Site, service: str, row: int) -> None:
+async def _resend(site: Site, service: str, rows: list[int]) -> None:
     async with signed_in(site, Role.OPS) as client:
-        await client.ops[service].resend(row)
+        for row in rows:
+            await client.ops[service].resend(row)
+            out().print(f"Number {row} goes to its consumer in {service} again.")
 
 
 def republish(

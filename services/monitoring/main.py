@@ -14,7 +14,7 @@ from services.monitoring.engine.producing import Producing
 from services.monitoring.handlers import gauges
 from services.monitoring.handlers.desk import Desk
 from services.monitoring.settings import Settings
-from services.monitoring.store import intake, pilots
+from services.monitoring.store import aside, intake, pilots
 from shared.contracts import access
 from shared.contracts.asyncapi import document
 from shared.contracts.topics import APPLICATIONS, METRICS, MONITORING
@@ -66,6 +66,7 @@ def build(settings: Settings) -> Service:
         facts_topic=APPLICATIONS.name,
         facts_consumer=consumer.name,
         unsigned=settings.is_local,
+        aside_limit=settings.poison_limit,
     )
     producing = Producing(db, kafka, METRICS.name)
     due_clocks = Sweep(db, clock, sweep.fire(desk), metrics)
@@ -93,6 +94,7 @@ def build(settings: Settings) -> Service:
                 [consumer, engine],
                 clocks=[engine],
                 republish_also=producing.again,
+                also=aside,
                 extra=_progress(db),
             ),
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Protocol
 
@@ -35,6 +35,21 @@ class Keeps(Protocol):
 
     async def swept_until(self) -> datetime | None: ...
     async def next_due(self) -> datetime | None: ...
+
+
+class KeepsAside(Protocol):
+    """Other things than records that a service sets aside. Their rows have the form of those of ``set_aside``, and numbers of the same
+    sequence, so that ops need not know the difference."""
+
+    async def listed(self, tx: Tx, states: Collection[str], after: int, limit: int) -> list[dict[str, Any]]:
+        """Those in ``states`` with a number above ``after``, by number."""
+        ...
+
+    async def shown(self, tx: Tx, number: int) -> dict[str, Any] | None: ...
+
+    async def resend(self, tx: Tx, number: int, *, by: str) -> bool:
+        """Have it tried again; False when there is none of this number. Raises ``Refused`` in another state than *poison*."""
+        ...
 
 
 class ServiceProgress(BaseModel):
@@ -101,12 +116,13 @@ def router(
     *,
     clocks: Sequence[Keeps] = (),
     republish_also: Callable[[Tx], Awaitable[int]] | None = None,
+    also: KeepsAside | None = None,
     extra: Extra | None = None,
 ) -> APIRouter:
     """The routes ``ops.progress``, ``ops.dead.list``, ``ops.dead.show``, ``ops.dead.resend`` and ``ops.republish``.
 
-    ``republish_also`` has what the service keeps beside the outbox published again too, and says how much it is.
-    ``clocks`` count into ``swept_until`` and ``next_due`` beside the sweep; ``extra`` gives figures of the service's own.
+    ``republish_also`` has what the service keeps beside the outbox published again too, and says how much it is. ``also`` is what it sets
+    aside beside records. ``clocks`` count into ``swept_until`` and ``next_due`` beside the sweep; ``extra`` gives figures of its own.
     """
     routes = guarded_router("/ops", tags=["ops"])
     takers = {consumer.name for consumer in consumers if isinstance(consumer, Consumer)}
@@ -134,7 +150,7 @@ def router(
             **figures,
         )
 
-    @routes.get("/dead", name="ops.dead.list", summary="Records set aside, oldest first")
+    @routes.get("/dead", name="ops.dead.list", summary="What was set aside, oldest first")
     async def dead_list(
         state: Literal["parked", "poison", "dead", "done"] | None = None,
         after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
@@ -145,12 +161,17 @@ def router(
             cursor = await tx.execute(
                 "select * from set_aside where state = any(%s) and id > %s order by id limit %s", (states, after, limit)
             )
-            return DeadLetters(items=[DeadLetter.model_validate(_shown(row)) for row in await cursor.fetchall()])
+            rows = await cursor.fetchall()
+            if also is not None:
+                rows = sorted([*rows, *await also.listed(tx, states, after, limit)], key=lambda row: row["id"])[:limit]
+        return DeadLetters(items=[DeadLetter.model_validate(_shown(row)) for row in rows])
 
-    @routes.get("/dead/{row_id}", name="ops.dead.show", summary="One record set aside, with its content")
+    @routes.get("/dead/{row_id}", name="ops.dead.show", summary="One of what was set aside, with its content")
     async def dead_show(row_id: _ID) -> DeadLetterContent:
         async with db.tx() as tx:
             row = await (await tx.execute("select * from set_aside where id = %s", (row_id,))).fetchone()
+            if row is None and also is not None:
+                row = await also.shown(tx, row_id)
         if row is None:
             raise NotFound("dead letter")
         return DeadLetterContent.model_validate(_shown(row))
@@ -160,7 +181,8 @@ def router(
     )
     async def dead_resend(row_id: _ID, grant: Granted) -> Resent:
         async with db.tx() as tx:
-            await inbox.resend(tx, row_id, by=grant.caller.sub, takers=takers)
+            if also is None or not await also.resend(tx, row_id, by=grant.caller.sub):
+                await inbox.resend(tx, row_id, by=grant.caller.sub, takers=takers)
         return Resent(id=row_id)
 
     @routes.post("/republish", name="ops.republish", status_code=202, summary="Publish the retained events again")

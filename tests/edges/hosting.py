@@ -158,7 +158,7 @@ class Edge:
         """All that lies in the outbox, in its order."""
 
         async def read() -> list[dict[str, Any]]:
-            async with self._database().tx() as tx:
+            async with self.database().tx() as tx:
                 return await (await tx.execute("select * from outbox order by id")).fetchall()
 
         return [_wire(row) for row in self.run(read)]
@@ -171,7 +171,7 @@ class Edge:
         consumer = self._one(Consumer)
         outcomes = []
         for topic in consumer.topics:
-            async with self._database().tx() as tx:
+            async with self.database().tx() as tx:
                 start, _ = await inbox.place(tx, consumer.name, "", topic, 0, end=2**62)
             mine = [record for record in records if record.topic == topic]
             for offset, record in enumerate(mine, start=start):
@@ -194,7 +194,8 @@ class Edge:
         for resource in reversed(self.service.resources):
             await resource.close()
 
-    def _database(self) -> Database:
+    def database(self) -> Database:
+        """The service's own."""
         return next(one for one in self.service.resources if isinstance(one, Database))
 
     def _one(self, kind: type[T], part: Part = Part.WORKER) -> T:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from services.monitoring.store import aside
 from shared.contracts.base import Event
 from shared.contracts.events import BY_TYPE
 from shared.contracts.events.monitoring import FindingOpened, TipReceived
 from tests.edges.hosting import NOBODY, Caller, Edge
-from tests.edges.world import AUDITOR, NOW, OFFICER, RIVAL, STARTUP, STRANGER, World, fresh_key
+from tests.edges.world import AUDITOR, NOW, OFFICER, OPS, RIVAL, STARTUP, STRANGER, World, fresh_key
 
 CSV = {"Content-Type": "text/csv"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -268,3 +270,24 @@ def test_usage_shows_every_cap_and_risk_every_input(edge: Edge, pilot: str) -> N
 
 def test_the_document_of_topics_is_open(edge: Edge) -> None:
     assert edge.ask("GET", "/asyncapi.json").json()["asyncapi"].startswith("3.")
+
+
+def test_ops_see_a_pilot_that_is_set_aside_among_the_dead_letters_and_send_it_again_once(
+    edge: Edge, pilot: str
+) -> None:
+    failure = aside.Failure(UUID(pilot), "haukiem.metrics.v1", 3, 17, "firing a clock failed", "line 1\nline 2")
+
+    async def fail() -> None:
+        async with edge.database().tx() as tx:
+            await aside.keep(tx, failure)
+
+    edge.run(fail)
+    (row,) = [one for one in edge.ask("GET", "/ops/dead", OPS).json()["items"] if one["key"] == pilot]
+    assert (row["consumer"], row["state"], row["reason"]) == ("monitoring.metrics", "poison", "firing a clock failed")
+    assert (row["topic"], row["partition"], row["offset"], row["attempts"]) == ("haukiem.metrics.v1", 3, 17, 1)
+    assert edge.ask("GET", f"/ops/dead/{row['id']}", OPS).json()["value"] == "line 1\nline 2"
+    assert edge.ask("POST", f"/ops/dead/{row['id']}/resend", OPS).status_code == 202
+    again = edge.ask("POST", f"/ops/dead/{row['id']}/resend", OPS)
+    assert (again.status_code, again.json()["code"]) == (409, "dead_letter_not_dead")
+    (parked,) = edge.ask("GET", "/ops/dead?state=parked", OPS).json()["items"]
+    assert (parked["id"], parked["resent_by"]) == (row["id"], OPS.sub)

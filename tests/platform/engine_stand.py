@@ -111,8 +111,11 @@ class Stand:
         pilot_id = uuid4()
         await self.tell(registered(pilot_id, envelope(*caps, **options)))
         if begin:
-            await self.tell(started(pilot_id))
+            await self.begin(pilot_id)
         return pilot_id
+
+    async def begin(self, *pilots: UUID) -> None:
+        await self.tell(*(started(pilot) for pilot in pilots))
 
     async def send(
         self,

@@ -56,8 +56,8 @@ async def demand_exact(site: Stand, pilots: list[UUID], reports: int) -> None:
     assert set(opened.values()) <= {1}
 
 
-async def worker(site: Stand) -> asyncio.subprocess.Process:
-    """An engine in a process of its own, which can be killed."""
+async def worker(site: Stand, *, broken: UUID | None = None) -> asyncio.subprocess.Process:
+    """An engine in a process of its own, which can be killed. ``broken``: judging the reports of this pilot fails in it."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -67,6 +67,7 @@ async def worker(site: Stand) -> asyncio.subprocess.Process:
         site.topic,
         site.facts_topic,
         site.group,
+        *([] if broken is None else [str(broken)]),
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
@@ -148,6 +149,7 @@ async def test_a_flush_that_fails_is_done_again_whole(site: Stand) -> None:
         await site.send(pilot, 1, visitors(1))
         await eventually(lambda: _failed(engine), what="a flush that fails")
         assert await site.rollup(pilot, "audience_live") == 0
+        assert await site.count("pilot_aside") == 0, "it says nothing of the pilot"
         async with site.db.tx() as tx:
             await tx.execute("alter table report_away rename to report")
         await eventually(lambda: all_counted(site, [pilot], 1), within=30)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from services.monitoring.core import judge
 from services.monitoring.core.instants import Instant, instant_of
 from services.monitoring.engine.judging import Judging
 from services.monitoring.engine.lane import Lane
@@ -69,9 +68,10 @@ class Clocks:
     async def fire(self, lanes: Mapping[int, Lane], barrier: Barrier, held: set[UUID]) -> bool:
         """Fire the clocks of ``lanes`` that are due by the barrier, in the order of due, into what is pending; the lanes must be written.
 
-        Pilots of which something is still on its way are put into ``held``, and hold back how far their lanes have swept. True when
-        there may be more to fire after the next flush.
+        Pilots of which something is still on its way are put into ``held``, and hold back how far their lanes have swept; so do those that
+        are set aside, whose clocks nobody knows. True when there may be more to fire after the next flush.
         """
+        held |= set().union(*(lane.aside for lane in lanes.values()))
         async with self._db.tx() as tx:
             due = await books.due(tx, lanes, barrier.now, AT_ONCE, held)
             held |= await self._on_their_way(tx, [one.pilot_id for one in due], barrier)
@@ -85,8 +85,17 @@ class Clocks:
         self._fire_in_order(lanes, queue, instant_of(due[-1].at if more else barrier.now))
         if not more:
             for number, lane in lanes.items():
-                lane.sweeping = stopped.get(number, barrier.now)
+                if lane.aside:
+                    await self._note(lane, barrier)
+                else:
+                    lane.sweeping = stopped.get(number, barrier.now)
         return more
+
+    async def _note(self, lane: Lane, barrier: Barrier) -> None:
+        """Until when the clocks of pilots set aside would have fired now: that is how they are judged when they are taken up again."""
+        async with self._db.tx() as tx:
+            still = await self._on_their_way(tx, lane.aside, barrier)
+        lane.pending.clocks_until |= dict.fromkeys(lane.aside - still, barrier.now)
 
     def _fire_in_order(self, lanes: Mapping[int, Lane], queue: list[tuple[Instant, UUID, int]], until: Instant) -> None:
         heapq.heapify(queue)
@@ -95,7 +104,7 @@ class Clocks:
             lane = lanes[partition]
             pilot = lane.pilots[pilot_id]
             if pilot.book.next_due() == due:
-                self._judging.keep(lane, pilot_id, judge.fire(pilot.book, pilot.view, due), ())
+                self._judging.fire(lane, pilot_id, due)
             # Facts that were taken in meanwhile may have set it anew, and what has fired has set the next.
             following = pilot.book.next_due()
             if following is not None and following <= until:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,13 +19,16 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from services.monitoring.core import judge
+from services.monitoring.core.failing import JudgingFailed
 from services.monitoring.engine.clocks import Barrier, Clocks
-from services.monitoring.engine.flushing import CONSUMER, flush
+from services.monitoring.engine.fetching import new_consumer, portions
+from services.monitoring.engine.flushing import flush
 from services.monitoring.engine.judging import Judging
 from services.monitoring.engine.lane import Lane
 from services.monitoring.engine.measures import Measures
-from services.monitoring.store import books, intake, pilots, positions, records
+from services.monitoring.engine.taking_up import LimitReached, TakingUp
+from services.monitoring.store import aside, books, intake, pilots, positions, records
+from services.monitoring.store.aside import CONSUMER
 from services.monitoring.store.positions import Fenced
 from shared.contracts.errors import Transient
 from shared.platform.bus import Progress
@@ -42,6 +45,10 @@ FLUSH_SECONDS = 0.3
 ROLL_SECONDS = 60.0
 """While input does not end, usage is told this often; as soon as it has been read to its end, at once."""
 STUCK_SECONDS = 30.0
+_REST_SECONDS = 5.0
+"""A partition on which the engine stopped at its limit is tried again this often."""
+_LOOK_SECONDS = 0.5
+"""How often is asked whether ops have sent a pilot again, while one is set aside."""
 _SETTLED = timedelta(seconds=5)
 """How long a record of a pilot that has not started waits for the start, at least."""
 _EXPIRES = timedelta(hours=24)
@@ -50,22 +57,6 @@ _LEVEL = {True: logging.WARNING, False: logging.ERROR}
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _CACHED = 200_000
 _DRAINED_AT_ONCE = 500
-_PORTION_RECORDS = 2_000
-_PORTION_BYTES = 500_000
-
-
-def _portions(batch: list[Any]) -> Iterator[list[Any]]:
-    """The batch in order, cut so that each portion has a bounded number of records and bytes."""
-    portion: list[Any] = []
-    size = 0
-    for record in batch:
-        portion.append(record)
-        size += len(record.value or b"")
-        if len(portion) >= _PORTION_RECORDS or size >= _PORTION_BYTES:
-            yield portion
-            portion, size = [], 0
-    if portion:
-        yield portion
 
 
 class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -87,6 +78,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         unsigned: bool = False,
         batch: int = 10_000,
         poll_seconds: float | None = None,
+        aside_limit: int = 100,
     ) -> None:
         self.topic = topic
         self.rounds = 0
@@ -106,6 +98,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         self._clocks = Clocks(
             db, kafka, self._judging, topic=topic, facts_topic=facts_topic, facts_consumer=facts_consumer
         )
+        self._taking_up = TakingUp(db, self._judging, topic, aside_limit)
         self._cluster = ""
         self._connected: bool | None = None
         """None while this process was not asked to judge."""
@@ -116,6 +109,9 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         self._flushed_at = 0.0
         self._rolled_at = 0.0
         self._told_at = 0.0
+        self._looked_at = 0.0
+        self._stopped: dict[int, tuple[str, float]] = {}
+        """The partitions that stand still at the limit: why, and until when they are left alone."""
         self._tick = time.monotonic()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -150,6 +146,8 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def alive(self) -> str | None:
         """None while the loop turns, whatever it waits for; else the reason why this process should be restarted."""
+        if self._stopped:
+            return next(f"the engine stopped: {reason}" for reason, _ in self._stopped.values())
         still = time.monotonic() - self._tick
         return None if still < STUCK_SECONDS else f"the engine's loop has stood still for {still:.0f} s"
 
@@ -159,9 +157,12 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         async with self._db.tx() as tx:
             known = await positions.all_of_them(tx)
             parked = await records.count_parked(tx)
+            poison, _ = await aside.count(tx)
             unread = await intake.count_unconsumed(tx) + await pilots.count_changed(tx)
         behind = sum(max(0, end - known.get(number, ("", 0, None))[1]) for (_, number), end in ends.items())
-        return Progress(consumed=sum(one[1] for one in known.values()), lag=behind + unread, parked=parked)
+        return Progress(
+            consumed=sum(one[1] for one in known.values()), lag=behind + unread, parked=parked, poison=poison
+        )
 
     async def swept_until(self) -> datetime | None:
         """The domain time until which all clocks of the engine, on all partitions, have fired."""
@@ -181,17 +182,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
     # --- which partitions are ours -------------------------------------------------------------------------------------------------
 
     def _consumer(self) -> AIOKafkaConsumer:
-        consumer = AIOKafkaConsumer(
-            **self._kafka.connection,
-            group_id=self._group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=100,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=3_000,
-            metadata_max_age_ms=30_000,
-        )
+        consumer = new_consumer(self._kafka, self._group)
         consumer.subscribe([self.topic], listener=self)
         self._current = consumer
         return consumer
@@ -208,20 +199,22 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             self._lanes.pop(place.partition, None)
             self._barriers.pop(place.partition, None)
             self._unplaced.discard(place.partition)
+            self._note_limit(place.partition, None)
 
     async def _place(self, consumer: AIOKafkaConsumer) -> None:
         """Claim the partitions that wait for it, seek them to where the database says, and let them flow."""
-        if not self._unplaced:
+        wanted = sorted(one for one in self._unplaced if self._stopped.get(one, ("", 0.0))[1] <= time.monotonic())
+        if not wanted:
             return
         self._cluster = await self._kafka.cluster_id()
         ends = await self._kafka.end_offsets([self.topic])
-        wanted = sorted(self._unplaced)
         async with self._db.tx() as tx:
             claims = [
                 await positions.claim(tx, self._cluster, number, ends.get((self.topic, number), 0)) for number in wanted
             ]
             waiting = await records.parked_pilots(tx, wanted)
             unrolled = await books.unrolled(tx, wanted)
+            apart = await aside.of_partitions(tx, wanted)
         for claim in claims:
             place = TopicPartition(self.topic, claim.partition)
             if claim.partition not in self._unplaced:
@@ -233,6 +226,8 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
                 lane = Lane(claim.partition, claim.epoch, claim.next_offset, claim.next_offset, claim.swept_until)
                 lane.waiting = {pilot for number, pilot in waiting if number == claim.partition}
                 lane.unrolled = {pilot for number, pilot in unrolled if number == claim.partition}
+                lane.aside = {one.pilot_id for one in apart if one.partition == claim.partition}
+                lane.sent_again = {one.pilot_id for one in apart if one.partition == claim.partition and one.sent_again}
                 self._lanes[claim.partition] = lane
         log.info("partitions_claimed", partitions=wanted)
 
@@ -255,17 +250,46 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             except (KafkaError, OSError):
                 raise
             except Exception as error:
-                # Whatever it is, what is durable is true: what follows is read again from there, and what cannot be written stops us here.
-                self.failures += 1
-                expected = isinstance(error, Fenced | Transient)
-                log.log(_LEVEL[expected], "engine_starts_over", exc_info=None if expected else error, error=repr(error))
-                places = [TopicPartition(self.topic, number) for number in self._lanes]
-                self._let_go()
-                with contextlib.suppress(IllegalStateError):
-                    consumer.pause(*places)
-                await wait_for_any(stop, seconds=next(pauses))
-        with contextlib.suppress(Fenced, Transient):
+                # Whatever it is, what is durable is true: what follows is read again from there.
+                set_aside = isinstance(error, JudgingFailed) and await self._set_aside(error)
+                if not isinstance(error, JudgingFailed):
+                    self._say(error)
+                self._start_over(consumer)
+                if not set_aside:
+                    await wait_for_any(stop, seconds=next(pauses))
+        with contextlib.suppress(Fenced, Transient, JudgingFailed):
             await self._flush(self._clock.now(), drained=False)
+
+    def _start_over(self, consumer: AIOKafkaConsumer) -> None:
+        self.failures += 1
+        places = [TopicPartition(self.topic, number) for number in self._lanes]
+        self._let_go()
+        with contextlib.suppress(IllegalStateError):
+            consumer.pause(*places)
+
+    async def _set_aside(self, failed: JudgingFailed) -> bool:
+        """Set the pilot aside, so that its partition goes on without it; False when that cannot be done now."""
+        try:
+            await self._taking_up.set_aside(self._lanes, self._cluster, failed, self._clock.now())
+        except LimitReached as reached:
+            log.error("engine_stopped", partition=reached.partition, reason=str(reached), exc_info=failed.__cause__)
+            self._note_limit(reached.partition, str(reached))
+            return False
+        except Exception as error:
+            self._say(error)
+            return False
+        return True
+
+    def _say(self, error: Exception) -> None:
+        expected = isinstance(error, Fenced | Transient)
+        log.log(_LEVEL[expected], "engine_starts_over", exc_info=None if expected else error, error=repr(error))
+
+    def _note_limit(self, partition: int, reason: str | None) -> None:
+        if reason is None:
+            self._stopped.pop(partition, None)
+        else:
+            self._stopped[partition] = (reason, time.monotonic() + _REST_SECONDS)
+        self._measures.stopped(CONSUMER, bool(self._stopped))
 
     async def _round(self, consumer: AIOKafkaConsumer) -> None:
         """Read, judge, write, and let clocks fire."""
@@ -284,13 +308,14 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         drained = all(self._at_end(consumer, lane) for lane in lanes.values())
         if drained or changed or time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
             await self._flush(now, drained=drained)
+            await self._take_up()
             await self._drain(now, changed)
             await self._run_clocks()
             await self._tell(consumer)
 
     async def _take(self, lane: Lane, batch: list[Any], now: datetime) -> None:
         """Judge a batch in portions: between two of them the loop turns, for heartbeats and for those who are served beside us."""
-        for portion in _portions(batch):
+        for portion in portions(batch):
             if self._lanes.get(lane.partition) is not lane:
                 return  # a rebalance took it away
             await self._judging.take_records(lane, portion, now)
@@ -307,7 +332,8 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         wall = time.monotonic()
         if drained or wall - self._rolled_at >= ROLL_SECONDS:
             self._rolled_at = wall
-            await self._roll(now)
+            for lane in self._lanes.values():
+                await self._judging.roll(lane, now)
         self._flushed_at = wall
         busy = [lane for lane in self._lanes.values() if lane.busy]
         if busy:
@@ -318,16 +344,16 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             if len(lane.pilots) > _CACHED and not lane.busy:
                 lane.pilots.clear()
 
-    async def _roll(self, now: datetime) -> None:
-        for lane in self._lanes.values():
-            if lane.unrolled:
-                await self._judging.at_hand(lane, lane.unrolled, now)
-                for pilot_id in lane.unrolled & lane.pilots.keys():
-                    pilot = lane.pilots[pilot_id]
-                    self._judging.keep(
-                        lane, pilot_id, judge.roll_usage(pilot.book, pilot.view, now, pilot.book.unrolled), ()
-                    )
-                lane.unrolled.clear()
+    async def _take_up(self) -> None:
+        """Go on with the pilots that were set aside and that ops sent again, a portion of each, so that the others need not wait."""
+        wall = time.monotonic()
+        if wall - self._looked_at >= _LOOK_SECONDS and any(lane.aside for lane in self._lanes.values()):
+            self._looked_at = wall
+            await self._taking_up.look(dict(self._lanes))
+        for lane in list(self._lanes.values()):
+            for pilot_id in list(lane.sent_again):
+                await self._taking_up.portion(lane, pilot_id)
+                await self._flush(self._clock.now(), drained=False)
 
     async def _drain(self, now: datetime, pilot_ids: Collection[UUID], final: datetime | None = None) -> None:
         """Judge what waited for these pilots, a part at a time, each written before the next is read."""
@@ -360,7 +386,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         behind = [
             number
             for number, lane in self._lanes.items()
-            if number not in self._barriers and (lane.swept is None or lane.swept < now or lane.waiting)
+            if number not in self._barriers and (lane.swept is None or lane.swept < now or lane.waiting - lane.aside)
         ]
         wall = time.monotonic()
         urgent = self._clock.is_sandbox and any((self._lanes[one].swept or _NEVER) < now for one in behind)
@@ -370,7 +396,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             self._barriers |= dict.fromkeys(behind, barrier)
 
     async def _pass_barrier(self, lanes: dict[int, Lane], barrier: Barrier) -> None:
-        waiting = {number: lane for number, lane in lanes.items() if lane.waiting}
+        waiting = {number: lane for number, lane in lanes.items() if lane.waiting - lane.aside}
         if waiting:
             pilot_ids = set().union(*(lane.waiting for lane in waiting.values()))
             await self._drain(barrier.now, pilot_ids, final=barrier.sampled - _SETTLED)
@@ -384,9 +410,10 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
                 return  # a rebalance took one away; the others come again
             more = await self._clocks.fire(lanes, barrier, held)
             await self._flush(barrier.now, drained=False)
-        for number in lanes:
+        for number, lane in lanes.items():
             self._barriers.pop(number, None)
-            self._measures.swept(number, barrier.now)
+            self._note_limit(number, None)
+            self._measures.swept(number, lane.swept)
 
     async def _tell(self, consumer: AIOKafkaConsumer) -> None:
         """Once a second, say where we stand: to Prometheus, and to Kafka for tools that show and scale by it. Reading on rests on neither."""

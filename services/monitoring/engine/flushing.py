@@ -9,25 +9,25 @@ from uuid import UUID
 
 from services.monitoring.core import assessment
 from services.monitoring.core.book import Book
+from services.monitoring.core.failing import About
 from services.monitoring.engine.judging import rejected_event
 from services.monitoring.engine.lane import Lane, Pending, Telling
-from services.monitoring.store import books, findings, intake, matters, pilots, positions, records
+from services.monitoring.engine.reading import INTAKE
+from services.monitoring.store import aside, books, findings, intake, matters, pilots, positions, records
+from services.monitoring.store.aside import CONSUMER
 from shared.platform import context, inbox
 from shared.platform.db import Database, Tx
 from shared.platform.outbox import Outbox
 
-CONSUMER = "monitoring.metrics"
-"""The name under which records that do not count are kept for ops to see."""
-
 
 async def flush(db: Database, outbox: Outbox, cluster: str, lanes: Collection[Lane], now: datetime) -> None:
     """Write what is pending in ``lanes``. Raises ``Fenced`` when one of them is somebody else's; then nothing was written and the lanes
-    are worthless. After any other error too: whether a commit arrived is known only by reading again."""
+    are worthless, and ``JudgingFailed``. After any other error too: whether a commit arrived is known only by reading again."""
     async with db.tx() as tx:
         # First of all: this row lock is the fence, and whoever claims a partition waits behind it.
         await positions.advance(tx, cluster, [_step(lane) for lane in lanes])
         for lane in lanes:
-            await _write_records(tx, lane.pending, now)
+            await _write_records(tx, lane)
         await _lock(tx, lanes)
         for lane in lanes:
             await _reassess(tx, lane, now)
@@ -42,31 +42,47 @@ def _step(lane: Lane) -> positions.Step:
     return positions.Step(lane.partition, lane.epoch, lane.offset, lane.position, lane.sweeping)
 
 
-async def _write_records(tx: Tx, pending: Pending, now: datetime) -> None:
+async def _write_records(tx: Tx, lane: Lane) -> None:
+    pending = lane.pending
     if pending.taken:
-        await records.add_taken(tx, pending.taken, now)
+        await records.add_taken(tx, pending.taken)
     if pending.consumed:
         await intake.mark_consumed(tx, pending.consumed)
-    for pilot_id, record, received in pending.parked:
-        await records.park(tx, pilot_id, record, received)
-    if pending.unparked:
-        await records.unpark(tx, pending.unparked)
     for record, why in pending.strays:
         await inbox.set_aside(tx, CONSUMER, record, "dead", why)
     if pending.rejections:
-        await _write_rejections(tx, pending, now)
+        await _write_rejections(tx, pending)
+    await _write_waiting(tx, lane)
 
 
-async def _write_rejections(tx: Tx, pending: Pending, now: datetime) -> None:
+async def _write_waiting(tx: Tx, lane: Lane) -> None:
+    pending = lane.pending
+    for one in pending.parked:
+        await records.park(tx, one)
+        if (
+            one.pilot_id in lane.aside
+            and one.record is not None
+            and any(name == INTAKE for name, _ in one.record.headers)
+        ):
+            await intake.mark_parked(tx, one.pilot_id, one.record.value or b"")
+    if pending.unparked:
+        await records.unpark(tx, pending.unparked)
+    if pending.clocks_until:
+        await aside.reach(tx, pending.clocks_until)
+    if pending.resumed:
+        await aside.finish(tx, pending.resumed)
+
+
+async def _write_rejections(tx: Tx, pending: Pending) -> None:
     """A rejected record that comes again is not told again."""
-    fresh = await records.add_rejections(tx, [rejection for rejection, _, _ in pending.rejections], now)
+    fresh = await records.add_rejections(tx, [rejection for rejection, _, _ in pending.rejections])
     for rejection, record, correlation in pending.rejections:
         key = (rejection.pilot_id, rejection.sha256)
         if key in fresh:
             fresh.discard(key)
             why = "; ".join(f"{one.pointer or '/'}: {one.en}" for one in rejection.problems[:5])
             await inbox.set_aside(tx, CONSUMER, record, "dead", why)
-            pending.tellings.append(Telling(rejected_event(rejection, now), correlation))
+            pending.tellings.append(Telling(rejected_event(rejection), correlation))
 
 
 async def _lock(tx: Tx, lanes: Collection[Lane]) -> None:
@@ -84,7 +100,8 @@ async def _reassess(tx: Tx, lane: Lane, now: datetime) -> None:
     for pilot_id in lane.pending.reassess:
         pilot = lane.pilots[pilot_id]
         before = await matters.past(tx, pilot_id)
-        after, event = assessment.reassess(pilot.view.facts, pilot.book.gauges, before, now)
+        with About(pilot_id, "assessing the risk"):
+            after, event = assessment.reassess(pilot.view.facts, pilot.book.gauges, before, now)
         if event is not None:
             await matters.save_past(tx, pilot_id, after)
             lane.pending.tellings.append(Telling(event, None))

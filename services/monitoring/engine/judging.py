@@ -9,22 +9,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import structlog
-
 from services.monitoring.core import assessment, judge
 from services.monitoring.core.book import Book, Identity, Judgement, Report
+from services.monitoring.core.failing import About
 from services.monitoring.core.instants import MILLISECOND, Day, Instant, instant_of, moment
 from services.monitoring.core.view import view_of
 from services.monitoring.engine.lane import Lane, Pilot, Telling
 from services.monitoring.engine.reading import INTAKE, Arrival, authenticate, read
 from services.monitoring.store import books, intake, pilots, records
-from services.monitoring.store.records import Rejection, Taken
+from services.monitoring.store.records import Parking, Rejection, Taken
 from shared.contracts.errors import Problem, problem
 from shared.contracts.events.monitoring import MetricsReportRejected
 from shared.platform.db import Database, Tx
 from shared.reference.calendar import Calendar
-
-log = structlog.get_logger(__name__)
 
 _BY_BROKER = 1
 """``timestamp_type`` of a record whose stamp the broker set when it appended it (LogAppendTime)."""
@@ -49,39 +46,54 @@ class Judging:
         """Take in what the applications topic told since. Gives the pilots that changed."""
         async with self._db.tx() as tx:
             changed = await pilots.changed(tx, lanes, limit)
-            fresh = await self._load(tx, changed) if changed else {}
+            rows = await pilots.stored(tx, changed) if changed else {}
+            aside = {one: row for one, row in rows.items() if one in lanes[row["partition"]].aside}
+            fresh = await self._load(tx, {one: row for one, row in rows.items() if one not in aside})
+        for pilot_id, row in aside.items():
+            lane = lanes[row["partition"]]
+            lane.pending.seen[pilot_id] = row["change"]
+            lane.pending.parked.append(Parking(pilot_id, lane.partition, now, now, facts=row))
         for pilot_id, pilot in fresh.items():
             lane = lanes[pilot.partition]
             kept = lane.pilots.get(pilot_id)
             if kept is not None:
                 pilot.book = kept.book  # what is pending is newer than what is stored
-            self._take_in(lane, pilot_id, pilot, now)
-        return list(fresh)
+            self.take_in(lane, pilot_id, pilot, now)
+            lane.pending.seen[pilot_id] = pilot.change
+        return list(rows)
 
     async def at_hand(self, lane: Lane, pilot_ids: Collection[UUID], now: datetime) -> None:
-        """Have the known ones of ``pilot_ids`` in the lane, each with all its facts taken in."""
-        missing = [pilot_id for pilot_id in pilot_ids if pilot_id not in lane.pilots]
+        """Have the known ones of ``pilot_ids`` in the lane, each with all its facts taken in; but for those that are set aside."""
+        known = (lane.pilots, lane.aside, lane.elsewhere)
+        missing = [pilot_id for pilot_id in pilot_ids if not any(pilot_id in some for some in known)]
         if missing:
             async with self._db.tx() as tx:
-                fresh = await self._load(tx, missing)
+                rows = await pilots.stored(tx, missing)
+                lane.elsewhere |= {
+                    one: row["partition"] for one, row in rows.items() if row["partition"] != lane.partition
+                }
+                fresh = await self._load(tx, {one: row for one, row in rows.items() if one not in lane.elsewhere})
             for pilot_id, pilot in fresh.items():
-                self._take_in(lane, pilot_id, pilot, now)
+                self.take_in(lane, pilot_id, pilot, now)
+                lane.pending.seen[pilot_id] = pilot.change
 
-    def _take_in(self, lane: Lane, pilot_id: UUID, pilot: Pilot, now: datetime) -> None:
+    def take_in(self, lane: Lane, pilot_id: UUID, pilot: Pilot, now: datetime) -> None:
+        """Have the pilot at hand, with all its facts taken in."""
         lane.pilots[pilot_id] = pilot
-        if pilot.change != pilot.book.change and pilot.partition == lane.partition:
-            lane.pending.seen[pilot_id] = pilot.change
-            self.keep(lane, pilot_id, judge.take_facts(pilot.book, pilot.view, now, pilot.change), ())
+        if pilot.change != pilot.book.change:
+            with About(pilot_id, "taking in facts"):
+                judged = judge.take_facts(pilot.book, pilot.view, now, pilot.change)
+            self.keep(lane, pilot_id, judged, ())
 
-    async def _load(self, tx: Tx, pilot_ids: Collection[UUID]) -> dict[UUID, Pilot]:
-        known = await pilots.known(tx, pilot_ids)
-        stored = await books.load(tx, known)
-        return {
-            pilot_id: Pilot(
-                view_of(one.facts, self._calendar), one.change, one.partition, one.secrets, stored.get(pilot_id, Book())
-            )
-            for pilot_id, one in known.items()
-        }
+    async def _load(self, tx: Tx, rows: Mapping[UUID, Mapping[str, Any]]) -> dict[UUID, Pilot]:
+        stored = await books.load(tx, rows) if rows else {}
+        return {pilot_id: self.pilot_of(pilot_id, row, stored.get(pilot_id, Book())) for pilot_id, row in rows.items()}
+
+    def pilot_of(self, pilot_id: UUID, row: Mapping[str, Any], book: Book) -> Pilot:
+        """The pilot whose facts stand as in ``row``. Raises ``JudgingFailed``."""
+        with About(pilot_id, "reading the facts"):
+            known = pilots.read(row)
+            return Pilot(view_of(known.facts, self._calendar), known.change, known.partition, known.secrets, book)
 
     # Records
 
@@ -99,11 +111,13 @@ class Judging:
         ready: dict[UUID, list[Arrival]] = {}
         for pilot_id, arrivals in by_pilot.items():
             pilot = lane.pilots.get(pilot_id)
-            if pilot is None or pilot.view.started is None or pilot_id in lane.waiting:
+            if pilot_id in lane.elsewhere:
+                self._turn_away(lane, pilot_id, arrivals, now)
+            elif pilot is None or pilot.view.started is None or pilot_id in lane.waiting:
                 self._park(lane, pilot_id, arrivals, now)
             else:
                 ready[pilot_id] = arrivals
-        await self._judge(lane, ready, now)
+        await self.judge(lane, ready, now)
         if batch:
             lane.position = batch[-1].offset + 1
 
@@ -115,7 +129,7 @@ class Judging:
         ``final``: what was parked before this wall time waits for a start no longer.
         """
         await self.at_hand(lane, pilot_ids, now)
-        known = [one for one in pilot_ids if one in lane.pilots and one in lane.waiting]
+        known = [one for one in pilot_ids if one in lane.pilots and one in lane.waiting and one not in lane.aside]
         ready = [one for one in known if final is not None or lane.pilots[one].view.started is not None]
         if not ready:
             return False
@@ -128,7 +142,7 @@ class Judging:
                 continue
             by_pilot[row.pilot_id].append(read(row, self._ids, instant_of(row.received)))
             lane.pending.unparked.append((row.pilot_id, row.id))
-        await self._judge(lane, by_pilot, now)
+        await self.judge(lane, by_pilot, now)
         for pilot_id in ready:
             if left.get(pilot_id, 0) == len(by_pilot.get(pilot_id, ())):
                 lane.waiting.discard(pilot_id)
@@ -136,7 +150,7 @@ class Judging:
 
     async def expire(self, lane: Lane, topic: str, before: datetime) -> None:
         """Give up what has waited since ``before``, in wall time, for a pilot that is not known although all facts have been read."""
-        unknown = [one for one in lane.waiting if one not in lane.pilots]
+        unknown = [one for one in lane.waiting - lane.aside if one not in lane.pilots]
         if not unknown:
             return
         async with self._db.tx() as tx:
@@ -148,8 +162,9 @@ class Judging:
     def _park(self, lane: Lane, pilot_id: UUID, arrivals: Sequence[Arrival], now: datetime) -> None:
         lane.waiting.add(pilot_id)
         for arrival in arrivals:
-            received = None if arrival.report is None else arrival.report.received
-            lane.pending.parked.append((pilot_id, arrival.record, now if received is None else moment(received)))
+            at = None if arrival.report is None else arrival.report.received
+            received = now if at is None else moment(at)
+            lane.pending.parked.append(Parking(pilot_id, lane.partition, now, received, arrival.record))
 
     # When a record was received: never on its sender's word
 
@@ -178,7 +193,14 @@ class Judging:
             if at is not None:
                 by_pilot[pilot_id][index] = replace(arrival, report=replace(report, received=instant_of(at)))
 
-    async def _judge(self, lane: Lane, ready: Mapping[UUID, list[Arrival]], now: datetime) -> None:
+    def _turn_away(self, lane: Lane, pilot_id: UUID, arrivals: Sequence[Arrival], now: datetime) -> None:
+        """Records on a partition where Kafka's default partitioner would not put them."""
+        for arrival in arrivals:
+            problems = arrival.problems or authenticate(arrival, lane.elsewhere[pilot_id], {}, unsigned=self._unsigned)
+            self._reject(lane, pilot_id, arrival, problems, now, ours=False)
+
+    async def judge(self, lane: Lane, ready: Mapping[UUID, list[Arrival]], now: datetime) -> None:
+        """Judge records of pilots that are at hand. Raises ``JudgingFailed``; the lane is then worthless."""
         sent: dict[UUID, list[tuple[Arrival, Report]]] = {}
         for pilot_id, arrivals in ready.items():
             pilot = lane.pilots[pilot_id]
@@ -187,48 +209,19 @@ class Judging:
                     arrival, pilot.partition, pilot.secrets, unsigned=self._unsigned
                 )
                 if arrival.report is None or problems:
-                    self._reject(lane, pilot_id, arrival, problems, ours=False)
+                    self._reject(lane, pilot_id, arrival, problems, now, ours=False)
                 else:
                     sent.setdefault(pilot_id, []).append((arrival, arrival.report))
         known, past = await self._look_up(lane, sent)
         for pilot_id, pairs in sent.items():
-            try:
-                self._take(lane, pilot_id, pairs, now, known.get(pilot_id, {}), past.get(pilot_id, {}))
-            except Exception:
-                # A defect of ours: it must not hold up the others, nor the good records beside the one that shows it.
-                log.exception("judging_failed", pilot_id=str(pilot_id))
-                self._take_singly(lane, pilot_id, pairs, now, known.get(pilot_id, {}), past.get(pilot_id, {}))
-
-    def _take(
-        self,
-        lane: Lane,
-        pilot_id: UUID,
-        pairs: Sequence[tuple[Arrival, Report]],
-        now: datetime,
-        known: Mapping[Identity, str],
-        past: Mapping[tuple[str, Day], int],
-    ) -> None:
-        pilot = lane.pilots[pilot_id]
-        judged = judge.take_reports(pilot.book, pilot.view, [report for _, report in pairs], now, known, past)
-        self._record(lane, pilot_id, pairs, judged)
-        self.keep(lane, pilot_id, judged, [arrival for arrival, _ in pairs])
-
-    def _take_singly(
-        self,
-        lane: Lane,
-        pilot_id: UUID,
-        pairs: Sequence[tuple[Arrival, Report]],
-        now: datetime,
-        known: dict[Identity, str],
-        past: dict[tuple[str, Day], int],
-    ) -> None:
-        """One record after the other; those on which judging fails are set aside for ops."""
-        for arrival, report in pairs:
-            try:
-                self._take(lane, pilot_id, [(arrival, report)], now, known, past)
-                known[report.identity] = report.sha256
-            except Exception as error:
-                lane.pending.strays.append((arrival.record, f"judging failed: {error!r}"))
+            pilot = lane.pilots[pilot_id]
+            reports = [report for _, report in pairs]
+            with About(pilot_id, "judging reports"):
+                judged = judge.take_reports(
+                    pilot.book, pilot.view, reports, now, known.get(pilot_id, {}), past.get(pilot_id, {})
+                )
+            self._record(lane, pilot_id, pairs, judged, now)
+            self.keep(lane, pilot_id, judged, [arrival for arrival, _ in pairs])
 
     async def _look_up(
         self, lane: Lane, sent: Mapping[UUID, Sequence[tuple[Arrival, Report]]]
@@ -238,9 +231,10 @@ class Judging:
         for pilot_id, pairs in sent.items():
             pilot = lane.pilots[pilot_id]
             reports = [report for _, report in pairs]
-            identities += [(pilot_id, *one) for one in judge.identities_to_look_up(pilot.book, reports)]
-            days += [(pilot_id, *one) for one in judge.days_to_look_up(pilot.book, pilot.view, reports)]
-            since = judge.points_to_look_up(pilot.book, pilot.view, reports)
+            with About(pilot_id, "preparing to judge reports"):
+                identities += [(pilot_id, *one) for one in judge.identities_to_look_up(pilot.book, reports)]
+                days += [(pilot_id, *one) for one in judge.days_to_look_up(pilot.book, pilot.view, reports)]
+                since = judge.points_to_look_up(pilot.book, pilot.view, reports)
             if since is not None:
                 reach[pilot_id] = since
         known: dict[UUID, dict[Identity, str]] = {}
@@ -280,6 +274,27 @@ class Judging:
                 pilot = lane.pilots[pilot_id]
                 pilot.book = judge.with_point(pilot.book, metric, point)
 
+    # Clocks
+
+    def fire(self, lane: Lane, pilot_id: UUID, due: Instant) -> None:
+        """Fire the clocks of a pilot at hand that fall due at ``due``, its earliest."""
+        pilot = lane.pilots[pilot_id]
+        with About(pilot_id, "firing a clock"):
+            judged = judge.fire(pilot.book, pilot.view, due)
+        self.keep(lane, pilot_id, judged, ())
+
+    async def roll(self, lane: Lane, now: datetime) -> None:
+        """Tell the usage that has changed since it was last told."""
+        if not lane.unrolled:
+            return
+        await self.at_hand(lane, lane.unrolled, now)
+        for pilot_id in (lane.unrolled & lane.pilots.keys()) - lane.aside:
+            pilot = lane.pilots[pilot_id]
+            with About(pilot_id, "telling usage"):
+                judged = judge.roll_usage(pilot.book, pilot.view, now, pilot.book.unrolled)
+            self.keep(lane, pilot_id, judged, ())
+        lane.unrolled.clear()
+
     # What core said
 
     def keep(self, lane: Lane, pilot_id: UUID, judged: Judgement, arrivals: Sequence[Arrival]) -> None:
@@ -302,11 +317,18 @@ class Judging:
         if judged.book.finished:
             pending.finished.add(pilot_id)
 
-    def _record(self, lane: Lane, pilot_id: UUID, pairs: Sequence[tuple[Arrival, Report]], judged: Judgement) -> None:
+    def _record(
+        self,
+        lane: Lane,
+        pilot_id: UUID,
+        pairs: Sequence[tuple[Arrival, Report]],
+        judged: Judgement,
+        now: datetime,
+    ) -> None:
         pending = lane.pending
         for (arrival, report), verdict in zip(pairs, judged.verdicts, strict=True):
             if verdict.outcome == "rejected":
-                self._reject(lane, pilot_id, arrival, verdict.problems)
+                self._reject(lane, pilot_id, arrival, verdict.problems, now)
                 continue
             self._consumed(lane, pilot_id, arrival, report)
             if verdict.outcome == "duplicate":
@@ -323,6 +345,7 @@ class Judging:
                     len(report.samples),
                     moment(newest),
                     arrival.sha256,
+                    now,
                 )
             )
 
@@ -331,7 +354,14 @@ class Judging:
             lane.pending.consumed.add((pilot_id, report.source, report.sequence))
 
     def _reject(
-        self, lane: Lane, pilot_id: UUID, arrival: Arrival, problems: tuple[Problem, ...], *, ours: bool = True
+        self,
+        lane: Lane,
+        pilot_id: UUID,
+        arrival: Arrival,
+        problems: tuple[Problem, ...],
+        now: datetime,
+        *,
+        ours: bool = True,
     ) -> None:
         """``ours`` False: nobody vouches for the record, so that it says nothing of a request that it claims to carry."""
         report = arrival.report
@@ -340,13 +370,13 @@ class Judging:
                 self._consumed(lane, pilot_id, arrival, report)
             lane.pending.rejected += len(report.samples)
         source, sequence, part = arrival.claimed if report is None else report.identity
-        rejection = Rejection(pilot_id, arrival.sha256, source, sequence, part, problems)
+        rejection = Rejection(pilot_id, arrival.sha256, source, sequence, part, problems, now)
         lane.pending.rejections.append((rejection, arrival.record, arrival.correlation))
 
 
-def rejected_event(rejection: Rejection, now: datetime) -> MetricsReportRejected:
+def rejected_event(rejection: Rejection) -> MetricsReportRejected:
     return MetricsReportRejected(
-        at=now,
+        at=rejection.taken_at,
         pilot_id=rejection.pilot_id,
         source=rejection.source,
         sequence=rejection.sequence,

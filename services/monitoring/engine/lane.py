@@ -12,7 +12,7 @@ from services.monitoring.core.book import Book
 from services.monitoring.core.instants import Day, Instant
 from services.monitoring.core.meters import Point
 from services.monitoring.core.view import View
-from services.monitoring.store.records import Rejection, Taken
+from services.monitoring.store.records import Parking, Rejection, Taken
 from shared.contracts.base import Event
 
 
@@ -48,9 +48,12 @@ class Pending:
     rejections: list[tuple[Rejection, Any, str | None]] = field(default_factory=list)
     strays: list[tuple[Any, str]] = field(default_factory=list)
     """Records that belong to no known pilot, and why they are dead."""
-    parked: list[tuple[UUID, Any, datetime]] = field(default_factory=list)
-    """Records that wait for their pilot, and when they were received."""
+    parked: list[Parking] = field(default_factory=list)
     unparked: list[tuple[UUID, int]] = field(default_factory=list)
+    clocks_until: dict[UUID, datetime] = field(default_factory=dict)
+    """Until when the clocks of pilots that are set aside would have fired."""
+    resumed: set[UUID] = field(default_factory=set)
+    """Pilots that were set aside and of which everything that waited is judged."""
     consumed: set[tuple[UUID, str, int]] = field(default_factory=set)
     finished: set[UUID] = field(default_factory=set)
     reassess: set[UUID] = field(default_factory=set)
@@ -74,6 +77,12 @@ class Lane:
     pilots: dict[UUID, Pilot] = field(default_factory=dict)
     waiting: set[UUID] = field(default_factory=set)
     """Pilots with parked records: later ones queue behind them."""
+    aside: set[UUID] = field(default_factory=set)
+    """Those of them on which our own judging failed: nothing of theirs is looked at before ops send them again."""
+    sent_again: set[UUID] = field(default_factory=set)
+    """Those of them that are being taken up."""
+    elsewhere: dict[UUID, int] = field(default_factory=dict)
+    """Pilots whose records came here although they belong on another partition, which is given."""
     unrolled: set[UUID] = field(default_factory=set)
     pending: Pending = field(default_factory=Pending)
 
@@ -84,5 +93,6 @@ class Lane:
         return (
             self.position != self.offset
             or bool(pending.dirty or pending.seen or pending.unparked or pending.parked)
+            or bool(pending.clocks_until or pending.resumed)
             or (self.sweeping is not None and self.sweeping != self.swept)
         )

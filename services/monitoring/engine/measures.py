@@ -49,6 +49,12 @@ class Measures:
             self._metrics.lag_records.labels(consumer, topic, str(partition)).set(records)
             self._metrics.lag_seconds.labels(consumer, topic, str(partition)).set(now - since)
 
-    def swept(self, partition: int, until: datetime) -> None:
-        self._swept.labels(str(partition)).set(until.timestamp())
+    def swept(self, partition: int, until: datetime | None) -> None:
+        """A barrier was passed; ``until`` is how far all clocks of the partition have fired."""
+        if until is not None:
+            self._swept.labels(str(partition)).set(until.timestamp())
         self._beat.set(time.time())
+
+    def stopped(self, consumer: str, stopped: bool) -> None:
+        """Whether the engine stands still at its limit."""
+        self._metrics.stopped.labels(consumer).set(stopped)

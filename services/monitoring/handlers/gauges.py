@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from services.monitoring.store import findings
+from services.monitoring.store import aside, findings
 from shared.platform.db import Database
 from shared.platform.figures import Count, Counted, Figure
 
-FIGURES = (Figure("open_findings", "Open findings", ("rule", "severity")),)
+FIGURES = (
+    Figure("open_findings", "Open findings", ("rule", "severity")),
+    Figure("pilots_set_aside", "Pilots set aside because judging them failed"),
+    Figure("pilots_set_aside_oldest_seconds", "For how long the first of them has been aside"),
+)
 
 
 def counting(db: Database) -> Count:
     async def count() -> Counted:
         async with db.tx() as tx:
             rows = await findings.count_open(tx)
-        return {"open_findings": {(rule, severity): number for rule, severity, number in rows}}
+            apart, age = await aside.count(tx)
+        return {
+            "open_findings": {(rule, severity): number for rule, severity, number in rows},
+            "pilots_set_aside": {(): apart},
+            "pilots_set_aside_oldest_seconds": {(): age},
+        }
 
     return count

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from services.monitoring.core.book import Book, Span
+from services.monitoring.core.failing import About
 from services.monitoring.core.instants import Day, Instant, date_of, moment
 from services.monitoring.core.meters import Point
 from shared.platform.db import Tx
@@ -30,9 +31,12 @@ def decode(state: bytes) -> Book:
 
 
 async def load(tx: Tx, pilot_ids: Collection[UUID]) -> dict[UUID, Book]:
-    """The books of those of ``pilot_ids`` that have one, with the values of their threshold windows."""
+    """The books of those of ``pilot_ids`` that have one, with the values of their threshold windows. Raises ``JudgingFailed``."""
     cursor = await tx.execute("select pilot_id, state from book where pilot_id = any(%s)", (list(pilot_ids),))
-    books = {row["pilot_id"]: decode(row["state"]) for row in await cursor.fetchall()}
+    books: dict[UUID, Book] = {}
+    for row in await cursor.fetchall():
+        with About(row["pilot_id"], "reading the book"):
+            books[row["pilot_id"]] = decode(row["state"])
     wanted = [(pilot, metric, span.since) for pilot, book in books.items() for metric, span in book.spans.items()]
     if wanted:
         spans = await _points(tx, wanted)
@@ -109,10 +113,11 @@ async def with_unread(
 
 
 async def save(tx: Tx, books: Mapping[UUID, tuple[int, Book]]) -> None:
-    """Store books, each with its partition: one statement for all."""
-    rows = [
-        (pilot, partition, _due(book), bool(book.unrolled), encode(book)) for pilot, (partition, book) in books.items()
-    ]
+    """Store books, each with its partition: one statement for all. Raises ``JudgingFailed``."""
+    rows = []
+    for pilot, (partition, book) in books.items():
+        with About(pilot, "writing the book"):
+            rows.append((pilot, partition, _due(book), bool(book.unrolled), encode(book)))
     await tx.execute(
         """
         insert into book (pilot_id, partition, next_due, unrolled, state)

@@ -126,6 +126,15 @@ async def mark_consumed(tx: Tx, requests: Collection[tuple[UUID, str, int]]) -> 
     )
 
 
+async def mark_parked(tx: Tx, pilot_id: UUID, record: bytes) -> None:
+    """The request of which ``record``, byte for byte, is the last part has been read, and waits with its pilot."""
+    await tx.execute(
+        "update intake set parked_at = clock_timestamp() "
+        "where pilot_id = %s and consumed_at is null and parked_at is null and records[cardinality(records)] = %s",
+        (pilot_id, record),
+    )
+
+
 async def is_taken(tx: Tx, pilot_id: UUID, source: str, sequence: int) -> bool:
     """Whether a request with this sequence was answered, read or not."""
     cursor = await tx.execute(
@@ -156,7 +165,8 @@ async def taken_at(
 async def unconsumed(tx: Tx, pilot_ids: Collection[UUID], until: datetime) -> set[UUID]:
     """Those of ``pilot_ids`` with a request, taken by ``until``, that the engine has not read."""
     cursor = await tx.execute(
-        "select distinct pilot_id from intake where consumed_at is null and taken_at <= %s and pilot_id = any(%s)",
+        "select distinct pilot_id from intake "
+        "where consumed_at is null and parked_at is null and taken_at <= %s and pilot_id = any(%s)",
         (until, list(pilot_ids)),
     )
     return {row["pilot_id"] for row in await cursor.fetchall()}

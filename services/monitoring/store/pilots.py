@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -59,25 +60,26 @@ async def touch(tx: Tx, pilot_id: UUID) -> None:
     await tx.execute("update pilot set change = change + 1 where pilot_id = %s", (pilot_id,))
 
 
-async def known(tx: Tx, pilot_ids: Collection[UUID]) -> dict[UUID, KnownPilot]:
-    """Those of ``pilot_ids`` that are known, with what the engine needs of them."""
+async def stored(tx: Tx, pilot_ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Those of ``pilot_ids`` that are known, as they stand: what :func:`read` makes a :class:`KnownPilot` of, in JSON."""
     cursor = await tx.execute(
         """
-        select p.facts, p.change, p.partition,
+        select p.pilot_id, p.facts, p.change, p.partition,
                coalesce(jsonb_object_agg(s.source, jsonb_build_array(encode(s.ingest_secret, 'hex'), encode(s.secret, 'hex')))
                         filter (where s.source is not null), '{}') as secrets
         from pilot p left join source s using (pilot_id) where p.pilot_id = any(%s) group by p.pilot_id
         """,
         (list(pilot_ids),),
     )
-    found = {}
-    for row in await cursor.fetchall():
-        facts = PilotFacts.model_validate(row["facts"])
-        secrets = {
-            source: tuple(bytes.fromhex(secret) for secret in both if secret) for source, both in row["secrets"].items()
-        }
-        found[facts.pilot_id] = KnownPilot(facts, row["change"], row["partition"], secrets)
-    return found
+    return {row.pop("pilot_id"): row for row in await cursor.fetchall()}
+
+
+def read(row: Mapping[str, Any]) -> KnownPilot:
+    """What the engine needs of a pilot that :func:`stored` gave."""
+    secrets = {
+        source: tuple(bytes.fromhex(secret) for secret in both if secret) for source, both in row["secrets"].items()
+    }
+    return KnownPilot(PilotFacts.model_validate(row["facts"]), row["change"], row["partition"], secrets)
 
 
 async def changed(tx: Tx, partitions: Collection[int], limit: int) -> list[UUID]:

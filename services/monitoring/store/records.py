@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -43,6 +43,7 @@ class Taken:
     samples: int
     newest: datetime
     sha256: bytes
+    taken_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,28 @@ class Rejection:
     sequence: int | None
     part: int | None
     problems: tuple[Problem, ...]
+    taken_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """What is to wait for its pilot: a consumed record, or the pilot's facts as they stood. It was read at ``read_at`` and ``received`` then
+    or before, both in the domain's time."""
+
+    pilot_id: UUID
+    partition: int
+    read_at: datetime
+    received: datetime
+    record: Any = None
+    facts: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Parked:
-    """A record that waits, in the form of a consumed one. ``received`` is the domain's time."""
+    """A record that waits, in the form of a consumed one; or, where ``facts`` is given, what was told of the pilot in between.
+
+    Until ``clocks_until`` the clocks of the pilot would have fired before it came.
+    """
 
     id: int
     pilot_id: UUID
@@ -68,10 +86,13 @@ class Parked:
     offset: int
     timestamp: int
     key: bytes
-    value: bytes
+    value: bytes | None
     headers: Sequence[tuple[str, bytes]]
     parked_at: datetime
     received: datetime
+    read_at: datetime
+    facts: Mapping[str, Any] | None
+    clocks_until: datetime | None
 
 
 async def identities(tx: Tx, wanted: Collection[tuple[UUID, str, int]]) -> dict[UUID, dict[Identity, str]]:
@@ -90,25 +111,27 @@ async def identities(tx: Tx, wanted: Collection[tuple[UUID, str, int]]) -> dict[
     return found
 
 
-async def add_taken(tx: Tx, rows: Collection[Taken], now: datetime) -> None:
+async def add_taken(tx: Tx, rows: Collection[Taken]) -> None:
     """Append the identities of accepted records. One that is there already means that somebody else works here: an error."""
     async with tx.cursor() as cursor, cursor.copy(_COPY_TAKEN) as copy:
-        await copy.write(_packed(rows, now))
+        await copy.write(_packed(rows))
 
 
-def _packed(rows: Iterable[Taken], now: datetime) -> bytes:
+def _packed(rows: Iterable[Taken]) -> bytes:
     """The rows in PostgreSQL's binary COPY format (manual, "COPY", Binary Format), packed by hand: this is the one row per record that the
     metrics path writes, and the driver's own packing costs more than judging the record."""
-    taken_at = _postgres_time(now)
+    taken_at: tuple[datetime | None, int] = (None, 0)
     parts = [b"PGCOPY\n\xff\r\n\x00", _HEADER]
     for row in rows:
         source = row.source.encode()
+        if row.taken_at is not taken_at[0]:  # records that were judged together share theirs
+            taken_at = (row.taken_at, _postgres_time(row.taken_at))
         parts += (
             _PILOT.pack(10, 16, row.pilot_id.bytes, len(source)),
             source,
             _NUMBERS.pack(8, row.sequence, 4, row.part, 4, row.parts),
             _NULL if row.corrects is None else _LONG.pack(8, row.corrects),
-            _REST.pack(4, row.samples, 8, _postgres_time(row.newest), 32, row.sha256, 8, taken_at),
+            _REST.pack(4, row.samples, 8, _postgres_time(row.newest), 32, row.sha256, 8, taken_at[1]),
         )
     parts.append(_TRAILER)
     return b"".join(parts)
@@ -119,7 +142,7 @@ def _postgres_time(at: datetime) -> int:
     return (at - _POSTGRES_EPOCH) // timedelta(microseconds=1)
 
 
-async def add_rejections(tx: Tx, rows: Collection[Rejection], now: datetime) -> set[tuple[UUID, bytes]]:
+async def add_rejections(tx: Tx, rows: Collection[Rejection]) -> set[tuple[UUID, bytes]]:
     """Remember rejected records; gives those that were not rejected before, which alone are to be told."""
     fresh = set()
     for row in rows:
@@ -130,7 +153,7 @@ async def add_rejections(tx: Tx, rows: Collection[Rejection], now: datetime) -> 
             """,
             (
                 *(row.pilot_id, row.sha256, row.source, row.sequence, row.part),
-                *(Jsonb([problem.model_dump(mode="json") for problem in row.problems]), now),
+                *(Jsonb([problem.model_dump(mode="json") for problem in row.problems]), row.taken_at),
             ),
         )
         if cursor.rowcount:
@@ -138,17 +161,22 @@ async def add_rejections(tx: Tx, rows: Collection[Rejection], now: datetime) -> 
     return fresh
 
 
-async def park(tx: Tx, pilot_id: UUID, record: Any, received: datetime) -> None:
-    """Keep a record that waits for its pilot, behind those that wait already."""
-    headers = [[name, base64.b64encode(value or b"").decode()] for name, value in record.headers]
+async def park(tx: Tx, one: Parking) -> None:
+    """Keep what waits for a pilot, behind what waits already."""
+    record = one.record
+    headers = [] if record is None else record.headers
     await tx.execute(
         """
-        insert into parked_record (pilot_id, partition, "offset", headers, value, record_at, received)
-        values (%s, %s, %s, %s, %s, to_timestamp(%s / 1000.0), %s)
+        insert into parked_record (pilot_id, partition, "offset", headers, value, facts, record_at, read_at, received, clocks_until)
+        values (%s, %s, %s, %s, %s, %s, to_timestamp(%s / 1000.0), %s, %s,
+            (select clocks_until from pilot_aside where pilot_id = %s and state <> 'done'))
         """,
         (
-            *(pilot_id, record.partition, record.offset, Jsonb(headers), record.value or b""),
-            *(max(record.timestamp, 0), received),
+            *(one.pilot_id, one.partition, 0 if record is None else record.offset),
+            Jsonb([[name, base64.b64encode(value or b"").decode()] for name, value in headers]),
+            None if record is None else record.value or b"",
+            None if one.facts is None else Jsonb(one.facts),
+            *(0 if record is None else max(record.timestamp, 0), one.read_at, one.received, one.pilot_id),
         ),
     )
 
@@ -174,10 +202,13 @@ async def parked(tx: Tx, topic: str, pilot_ids: Collection[UUID], limit: int) ->
             offset=row["offset"],
             timestamp=int(row["record_at"].timestamp() * 1000),
             key=str(row["pilot_id"]).encode(),
-            value=bytes(row["value"]),
+            value=None if row["value"] is None else bytes(row["value"]),
             headers=[(name, base64.b64decode(value)) for name, value in row["headers"]],
             parked_at=row["parked_at"],
             received=row["received"],
+            read_at=row["read_at"],
+            facts=row["facts"],
+            clocks_until=row["clocks_until"],
         )
         for row in await cursor.fetchall()
     ]

@@ -2,7 +2,8 @@
 
 ``pilot`` holds the facts under a change number; ``seen`` is the change that the engine has taken in. ``book`` is the engine's memory of a
 pilot, ``rollup`` the sums by day, ``report`` the identity of every record that counted. ``engine_position`` is the fence and the place of
-each metrics partition.
+each metrics partition. ``pilot_aside`` are the pilots on which our own judging failed; what comes for them waits in ``parked_record``,
+records and facts in the order in which they came.
 """
 
 from alembic import op
@@ -96,14 +97,38 @@ _STATEMENTS = (
         partition integer not null,
         "offset" bigint not null,
         headers jsonb not null,
-        value bytea not null,
+        value bytea,
+        facts jsonb,
         record_at timestamptz not null,
+        read_at timestamptz not null,
+        clocks_until timestamptz,
         parked_at timestamptz not null default clock_timestamp(),
         received timestamptz not null,
-        primary key (pilot_id, id)
+        primary key (pilot_id, id),
+        check ((value is null) <> (facts is null))
     )
     """,
     "create index parked_record_partition on parked_record (partition)",
+    """
+    create table pilot_aside (
+        pilot_id uuid primary key,
+        number bigint not null,
+        partition integer not null,
+        topic text not null,
+        "offset" bigint not null,
+        state text not null check (state in ('poison', 'parked', 'done')),
+        reason text not null,
+        trace text not null,
+        set_aside_at timestamptz not null default clock_timestamp(),
+        attempts integer not null default 1,
+        clocks_until timestamptz,
+        resent_by text,
+        resent_at timestamptz,
+        done_at timestamptz
+    )
+    """,
+    "create unique index pilot_aside_number on pilot_aside (number)",
+    "create index pilot_aside_partition on pilot_aside (partition) where state <> 'done'",
     """
     create table finding (
         pilot_id uuid not null,
@@ -145,6 +170,7 @@ _STATEMENTS = (
         taken_at timestamptz not null,
         stored_at timestamptz not null default clock_timestamp(),
         produced_at timestamptz,
+        parked_at timestamptz,
         consumed_at timestamptz,
         primary key (pilot_id, source, sequence)
     )
