@@ -18,10 +18,10 @@ from shared.client import Addresses
 
 
 @contextmanager
-def stage(folder: Path, *, split: bool = False) -> Iterator[Instance]:
+def stage(folder: Path, *, split: bool = False, brokers: int = 1) -> Iterator[Instance]:
     """A running stack under ``folder`` whose clock stands at the season's beginning; stopped and removed at the end."""
     instance = Instance("season", folder)
-    stack.up(instance, clock=script.load().season.opens, split=split, say=lambda _: None)
+    stack.up(instance, clock=script.load().season.opens, split=split, brokers=brokers, say=lambda _: None)
     try:
         yield instance
     finally:

@@ -18,7 +18,8 @@ KILLS = {
     "2026-07-06T09:00": ("applications",),  # while nine applications come in
     "2026-07-19T23:00": ("monitoring",),  # the first reports, the first breaches and measures
     "2026-07-21T15:00": ("decisions",),  # a second signature
-    "2026-08-09T23:00": ("kafka",),  # reports are on their way to the engine
+    "2026-07-26T23:00": ("kafka-2",),  # one broker of three, with reports on their way to the engine
+    "2026-08-09T23:00": ("kafka-1", "kafka-2", "kafka-3"),  # and all of them
     "2026-08-10T15:00": ("applications-relay", "monitoring-relay", "decisions-relay"),  # an adjustment comes into force
 }
 
@@ -91,11 +92,11 @@ def test_people_have_done_what_the_script_tells(quiet: Summary) -> None:
     assert {pilot.show: pilot.state for pilot in figures.pilots}["Beauty and the Beast"] == "winding_down"
 
 
-async def test_kill_9_of_every_service_relay_and_the_broker_changes_nothing(
+async def test_kill_9_of_every_service_relay_and_broker_changes_nothing(
     quiet: Summary, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     kills = {datetime.fromisoformat(at).replace(tzinfo=oracle.HANOI): parts for at, parts in KILLS.items()}
-    with stage(tmp_path_factory.mktemp("deadly"), split=True) as instance:
+    with stage(tmp_path_factory.mktemp("deadly"), split=True, brokers=3) as instance:
         hand = DeadlyHand(instance, kills)
         deadly = (await play(instance, WEEKS, hand)).summary
     assert sorted(hand.killed) == sorted(part for parts in KILLS.values() for part in parts)
