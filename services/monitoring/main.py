@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from services.monitoring.engine.measures import Measures
 from services.monitoring.engine.producing import Producing
 from services.monitoring.handlers import gauges
 from services.monitoring.handlers.desk import Desk
+from services.monitoring.handlers.tidying import Tidying
 from services.monitoring.settings import Settings
 from services.monitoring.store import aside, intake, pilots
 from shared.contracts import access
@@ -69,6 +71,7 @@ def build(settings: Settings) -> Service:
         aside_limit=settings.poison_limit,
     )
     producing = Producing(db, kafka, METRICS.name)
+    tidying = Tidying(db, timedelta(days=settings.rejected_days))
     due_clocks = Sweep(db, clock, sweep.fire(desk), metrics)
     tick = LoopTick()
     figures = Figures("domain", gauges.FIGURES, gauges.counting(db), metrics, seconds=settings.figures_seconds)
@@ -106,7 +109,7 @@ def build(settings: Settings) -> Service:
         tasks={
             Role.API: [tick.run, figures.run],
             Role.RELAY: [relay.run],
-            Role.WORKER: [consumer.run, engine.run, producing.run, due_clocks.run],
+            Role.WORKER: [consumer.run, engine.run, producing.run, due_clocks.run, tidying.run],
         },
     )
 

@@ -12,15 +12,18 @@ import pytest
 from deploy.cli.main import app as cli
 from deploy.cli.site import TOKEN, url_variable
 from deploy.local.instance import SERVICES
+from services.applications import settings as applications
+from services.decisions import settings as decisions
+from services.monitoring import settings as monitoring
 from shared.contracts.pilot import Dossier
 from shared.platform.http import actions
-from shared.platform.settings import ServiceSettings
 from shared.reference.load import load
 from tests.contracts.test_access import TABLES, app_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 TEXT = {page: page.read_text("utf-8") for page in PAGES}
+SETTINGS = {name for one in (applications, monitoring, decisions) for name in one.Settings.model_fields}
 CODE = re.compile(r"```.*?```|`[^`]+`", re.DOTALL)
 """Fenced blocks and code spans: only there is a name meant literally."""
 
@@ -80,13 +83,13 @@ def test_routes_exist() -> None:
 
 
 def test_settings_exist() -> None:
-    known = {f"HAUKIEM_{name.upper()}" for name in ServiceSettings.model_fields}
+    known = {f"HAUKIEM_{name.upper()}" for name in SETTINGS}
     known |= {TOKEN, *map(url_variable, SERVICES)}
     assert unknown(named(r"(HAUKIEM_[A-Z_]+)"), known) == set()
 
 
 def test_every_setting_is_on_the_page_for_those_who_keep_it_running() -> None:
-    for name in ServiceSettings.model_fields:
+    for name in SETTINGS:
         assert f"HAUKIEM_{name.upper()}" in TEXT[ROOT / "docs" / "ops.md"]
 
 

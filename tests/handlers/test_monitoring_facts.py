@@ -15,6 +15,7 @@ import pytest
 from services.monitoring import consumers, sweep
 from services.monitoring.handlers import matters, reports
 from services.monitoring.handlers.desk import Desk
+from services.monitoring.handlers.tidying import Tidying
 from services.monitoring.store import findings, intake, pilots
 from shared.contracts.base import Event, Meta
 from shared.contracts.errors import NotFound, NotYet, Refused
@@ -330,7 +331,7 @@ async def test_what_was_read_a_day_ago_goes_and_another_cluster_gets_the_rest_ag
             await intake.mark_produced(tx, pilot, "main", sequence)
         await intake.mark_consumed(tx, [(pilot, "main", 1)])
         await tx.execute("update intake set consumed_at = now() - interval '25 hours' where sequence = 1")
-        assert await intake.tidy(tx, timedelta(days=1)) == 1
+        assert await intake.tidy(tx, timedelta(days=1), 10) == 1
         assert await intake.unconsumed(tx, [pilot], NOW) == {pilot}
         assert not await intake.unconsumed(tx, [pilot], START)
         assert not await intake.know_cluster(tx, "one")
@@ -340,3 +341,28 @@ async def test_what_was_read_a_day_ago_goes_and_another_cluster_gets_the_rest_ag
         assert [one.sequence for one in await intake.unproduced(tx, timedelta(seconds=5), 10)] == [2]
         assert await intake.is_taken(tx, pilot, "main", 3)
         assert await intake.count_unconsumed(tx) == 2
+
+
+async def test_rejected_records_go_when_their_time_is_over_and_nothing_else_does(office: Office) -> None:
+    async with office.db.tx() as tx:
+        for state, consumer, days, copied in (
+            ("dead", "monitoring.metrics", 91, True),
+            ("dead", "monitoring.metrics", 91, False),
+            ("dead", "monitoring.metrics", 89, True),
+            ("dead", "monitoring", 91, True),
+            ("poison", "monitoring.metrics", 91, True),
+        ):
+            await tx.execute(
+                'insert into set_aside (consumer, topic, key, state, reason, partition, "offset", headers, record_at, set_aside_at, '
+                "copied_at) values (%s, 't', '', %s, %s, 0, 0, '[]', now(), now() - %s, case when %s then now() end)",
+                (consumer, state, f"{days} days, copied: {copied}", timedelta(days=days), copied),
+            )
+    await Tidying(office.db, timedelta(days=90)).once()
+    async with office.db.tx() as tx:
+        left = await (await tx.execute("select consumer, state, reason from set_aside order by id")).fetchall()
+    assert [(row["consumer"], row["state"], row["reason"]) for row in left] == [
+        ("monitoring.metrics", "dead", "91 days, copied: False"),
+        ("monitoring.metrics", "dead", "89 days, copied: True"),
+        ("monitoring", "dead", "91 days, copied: True"),
+        ("monitoring.metrics", "poison", "91 days, copied: True"),
+    ]

@@ -24,7 +24,6 @@ log = structlog.get_logger(__name__)
 
 _LEFT_OVER = timedelta(seconds=5)
 """A request that is this old and not produced lost its process, or Kafka was away."""
-_KEPT = timedelta(days=1)
 
 
 class Producing:
@@ -53,15 +52,13 @@ class Producing:
             await self._send(stored)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Send what was left over, and let go of what was read a day ago."""
+        """Send what was left over."""
         while not stop.is_set():
             try:
                 async with self._db.tx() as tx:
                     left = await intake.unproduced(tx, _LEFT_OVER, 200)
                 for stored in left:
                     await self._send(stored)
-                async with self._db.tx() as tx:
-                    await intake.tidy(tx, _KEPT)
                 await self._know_cluster()
             except Transient as error:
                 log.warning("reports_wait", error=str(error))

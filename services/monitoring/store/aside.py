@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -112,6 +112,20 @@ async def finish(tx: Tx, pilot_ids: Collection[UUID]) -> None:
         "update pilot_aside set state = 'done', done_at = clock_timestamp() where pilot_id = any(%s)",
         (list(pilot_ids),),
     )
+
+
+async def tidy_rejected(tx: Tx, older_than: timedelta, limit: int) -> int:
+    """Let go of records rejected longer ago than ``older_than``, in wall time, once others could see them. Gives how many, ``limit`` at
+    most."""
+    cursor = await tx.execute(
+        """
+        delete from set_aside where id in (
+            select id from set_aside where consumer = %s and state = 'dead' and set_aside_at < clock_timestamp() - %s
+                and copied_at is not null order by set_aside_at limit %s)
+        """,
+        (CONSUMER, older_than, limit),
+    )
+    return cursor.rowcount
 
 
 # What ops see and do

@@ -177,8 +177,8 @@ async def count_unconsumed(tx: Tx) -> int:
     return int(row["n"]) if row else 0
 
 
-async def tidy(tx: Tx, older_than: timedelta, limit: int = 10_000) -> int:
-    """Let go of requests consumed longer ago than ``older_than``, in wall time."""
+async def tidy(tx: Tx, older_than: timedelta, limit: int) -> int:
+    """Let go of requests consumed longer ago than ``older_than``, in wall time. Gives how many, ``limit`` at most."""
     cursor = await tx.execute(
         """
         delete from intake where (pilot_id, source, sequence) in (

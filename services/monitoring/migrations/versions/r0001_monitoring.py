@@ -129,6 +129,8 @@ _STATEMENTS = (
     """,
     "create unique index pilot_aside_number on pilot_aside (number)",
     "create index pilot_aside_partition on pilot_aside (partition) where state <> 'done'",
+    # Written for each rejected record and read by the tidying alone: the bound of both is how long such records are kept.
+    "create index set_aside_rejected on set_aside (consumer, set_aside_at) where state = 'dead'",
     """
     create table finding (
         pilot_id uuid not null,
