@@ -28,6 +28,7 @@ from shared.platform import inbox
 from shared.platform.cloudevents import RawRecord
 from shared.platform.db import Database
 from shared.platform.kafka import Kafka
+from shared.platform.lag import Lag
 from shared.platform.metrics import Metrics
 from shared.platform.outcomes import AtLimit, Handler, Handlers, Outcome, Outcomes, Policy
 from shared.platform.waiting import backoff, wait_for_any
@@ -40,7 +41,6 @@ T = TypeVar("T")
 
 STUCK_SECONDS = 30.0
 """A consumer that has records to read and whose position stands still this long is not alive."""
-_FRESH_SECONDS = 10.0
 _AT_ONCE = 4
 """Partitions whose records are handled side by side: fewer than the pool has connections, which others need too."""
 _HAND_BACK_SECONDS = 60.0
@@ -98,10 +98,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._stop = asyncio.Event()
         self._attention = asyncio.Event()
-        self._moved_at: dict[TopicPartition, float] = {}
-        self._lag: dict[TopicPartition, int] = {}
-        self._caught_up_at: dict[TopicPartition, float] = {}
-        self._measured_at = 0.0
+        self._lag = Lag(group, metrics)
         self._waiting: set[TopicPartition] = set()
         self._at_limit: dict[TopicPartition, str] = {}
         """The partitions that stand still at the poison limit, each with the reason."""
@@ -136,14 +133,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """None while it makes progress; else the reason why this process should be restarted. Waiting for the database is no reason."""
         if self._at_limit:
             return next(iter(self._at_limit.values()))
-        now = time.monotonic()
-        if now - self._measured_at > _FRESH_SECONDS:
-            return None  # Kafka does not answer either; a restart would not mend that
-        for place, lag in self._lag.items():
-            still = now - max(self._moved_at.get(place, now), self._caught_up_at.get(place, 0.0))
-            if lag > 0 and still > STUCK_SECONDS and place in self._next and place not in self._waiting:
-                return f"{place.topic}[{place.partition}] has {lag} records to read and stands still for {still:.0f} s"
-        return None
+        return self._lag.stuck(STUCK_SECONDS, self._next.keys() - self._waiting)
 
     async def progress(self) -> Progress:
         """How far all workers of this consumer have come together, asked of Kafka and the database now. Raises ``Transient``."""
@@ -231,7 +221,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             with contextlib.suppress(IllegalStateError):
                 consumer.seek(place, offset)
                 self._next[place] = offset
-                self._moved_at[place] = time.monotonic()
+                self._lag.placed(place)
                 self._unplaced.discard(place)
                 consumer.resume(place)
 
@@ -293,9 +283,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     def _step(self, place: TopicPartition, record: RawRecord) -> None:
         if place in self._next:
             self._next[place] = record.offset + 1
-        self._moved_at[place] = time.monotonic()
-        if self._lag.get(place, 0) > 0:
-            self._lag[place] -= 1
+        self._lag.moved(place)
 
     async def _patiently(self, place: TopicPartition, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try until it is settled: what is transient is never passed over. Held too long, the partition is read again from its place."""
@@ -383,21 +371,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _measure(self) -> None:
         ends = await self._kafka.end_offsets(self.topics)
-        now = self._measured_at = time.monotonic()
-        for place in list(self._lag):
-            if place not in self._next:
-                self._lag.pop(place)
-                for gauge in (self._metrics.lag_records, self._metrics.lag_seconds):
-                    with contextlib.suppress(KeyError):
-                        gauge.remove(self.name, place.topic, str(place.partition))
-        for place, offset in self._next.items():
-            lag = max(0, ends.get((place.topic, place.partition), 0) - offset)
-            if lag == 0:
-                self._caught_up_at[place] = now
-            self._lag[place] = lag
-            labels = (self.name, place.topic, str(place.partition))
-            self._metrics.lag_records.labels(*labels).set(lag)
-            self._metrics.lag_seconds.labels(*labels).set(now - self._caught_up_at.setdefault(place, now))
+        ours = {place: ends.get((place.topic, place.partition), 0) - offset for place, offset in self._next.items()}
+        self._lag.measured({place: max(0, behind) for place, behind in ours.items()})
         async with self._db.tx() as tx:
             counts = await inbox.counts(tx, self.name)
         for topic in self.topics:

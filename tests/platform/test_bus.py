@@ -127,8 +127,8 @@ async def test_a_consumer_whose_position_stands_still_is_not_alive(bed: Bed, mon
     consumer = bed.consumer(handlers={bed.trees: {Planted: hangs}, bed.waters: {}})
     async with running(consumer):
         await eventually(lambda: _measured(consumer), what="a first measurement")
-        idle_for_an_hour = {place: at - 3600 for place, at in consumer._moved_at.items()}
-        consumer._moved_at.update(idle_for_an_hour)
+        idle_for_an_hour = {place: at - 3600 for place, at in consumer._lag._moved_at.items()}
+        consumer._lag._moved_at.update(idle_for_an_hour)
         began = time.monotonic()
         await bed.send(bed.trees, planted())
 
@@ -148,7 +148,7 @@ async def test_a_consumer_whose_position_stands_still_is_not_alive(bed: Bed, mon
 
 
 async def _measured(consumer: Consumer) -> bool:
-    return len(consumer._lag) == 4
+    return len(consumer._lag._behind) == 4
 
 
 async def test_two_consumers_share_the_partitions_and_hand_them_over_without_loss_or_doubles(bed: Bed) -> None:

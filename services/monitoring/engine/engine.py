@@ -289,7 +289,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             self._stopped.pop(partition, None)
         else:
             self._stopped[partition] = (reason, time.monotonic() + _REST_SECONDS)
-        self._measures.stopped(CONSUMER, bool(self._stopped))
+        self._measures.stopped(bool(self._stopped))
 
     async def _round(self, consumer: AIOKafkaConsumer) -> None:
         """Read, judge, write, and let clocks fire."""
@@ -422,9 +422,8 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             return
         self._told_at = wall
         places = {TopicPartition(self.topic, number): lane.offset for number, lane in self._lanes.items()}
-        ends = {place.partition: consumer.highwater(place) or offset for place, offset in places.items()}
-        lags = {place.partition: max(0, ends[place.partition] - offset) for place, offset in places.items()}
-        self._measures.lag(self._group, self.topic, lags)
+        behind = {place: (consumer.highwater(place) or offset) - offset for place, offset in places.items()}
+        self._measures.lag.measured({place: max(0, records) for place, records in behind.items()})
         read: dict[Any, int] = {place: offset for place, offset in places.items() if offset}
         if read:
             with contextlib.suppress(KafkaError, ValueError):

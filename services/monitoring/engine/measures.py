@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 
 from prometheus_client import Counter, Histogram
 
 from services.monitoring.engine.lane import Pending
+from services.monitoring.store.aside import CONSUMER
+from shared.platform.lag import Lag
 from shared.platform.metrics import Metrics
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
 class Measures:
-    """Counts samples and flushes, and says how far behind the engine is."""
+    """Counts samples and flushes, and says how far the engine has come. ``lag`` is that of this process."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._caught_up_at: dict[int, float] = {}
+        self.lag = Lag(CONSUMER, metrics)
         self._samples = Counter(
             "haukiem_metric_samples", "Samples judged, by outcome", ["outcome"], registry=metrics.registry
         )
@@ -35,26 +37,12 @@ class Measures:
         self._samples.labels("duplicate").inc(sum(pending.duplicates for pending in pendings))
         self._flush.observe(seconds)
 
-    def lag(self, consumer: str, topic: str, lags: Mapping[int, int]) -> None:
-        """How many records are not durably read, by partition; and for how long it has been so."""
-        now = time.monotonic()
-        for partition in self._caught_up_at.keys() - lags.keys():
-            del self._caught_up_at[partition]
-            self._metrics.lag_records.remove(consumer, topic, str(partition))
-            self._metrics.lag_seconds.remove(consumer, topic, str(partition))
-        for partition, records in lags.items():
-            since = self._caught_up_at.setdefault(partition, now)
-            if not records:
-                since = self._caught_up_at[partition] = now
-            self._metrics.lag_records.labels(consumer, topic, str(partition)).set(records)
-            self._metrics.lag_seconds.labels(consumer, topic, str(partition)).set(now - since)
-
     def swept(self, partition: int, until: datetime | None) -> None:
         """A barrier was passed; ``until`` is how far all clocks of the partition have fired."""
         if until is not None:
             self._swept.labels(str(partition)).set(until.timestamp())
         self._beat.set(time.time())
 
-    def stopped(self, consumer: str, stopped: bool) -> None:
+    def stopped(self, stopped: bool) -> None:
         """Whether the engine stands still at its limit."""
-        self._metrics.stopped.labels(consumer).set(stopped)
+        self._metrics.stopped.labels(CONSUMER).set(stopped)
