@@ -35,10 +35,10 @@ status: $(STAMP) ## what runs where
 logs: $(STAMP) ## the end of the logs (PART=applications, FOLLOW=1)
 	@$(BIN)/haukiem logs $(PART) $(if $(FOLLOW),--follow)
 
-down: $(STAMP) ## stop everything; data stays
+down: $(STAMP) ## stop every stack of this folder; data stays
 	@$(BIN)/haukiem down
 
-clean: $(STAMP) ## stop everything and remove all data
+clean: $(STAMP) ## stop every stack of this folder and remove all their data
 	@$(BIN)/haukiem clean
 
 doctor: $(STAMP) ## is this machine able to run the stack?

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from deploy.cli.failing import Failure
 from deploy.cli.session import AsJson, InstanceName, out, print_json, run, signed_in
 from deploy.cli.site import Site, instance_named, site_named
 from deploy.cli.stack import instant
 from deploy.demo.forward import forward as move_forward
 from deploy.local import clockfile
-from deploy.local.instance import MAIN, Instance
+from deploy.local.instance import Instance
+from deploy.local.settings import MAIN
 from shared.contracts.access.rule import Role
 from shared.reference.calendar import VIETNAM
 
@@ -35,11 +37,11 @@ class ClockHand:
 @app.command()
 def show(instance: InstanceName = None, as_json: AsJson = False) -> None:
     """Where the clock stands."""
-    now = ClockHand(instance_named(instance)).now().astimezone(VIETNAM)
+    now = ClockHand(instance_named(instance)).now()
     if as_json:
-        print_json({"now": now.isoformat()})
+        print_json({"now": now.astimezone(VIETNAM).isoformat()})
     else:
-        out().print(f"{now:%A %d %B %Y %H:%M:%S} ({now.isoformat()})")
+        out().print(clockfile.told(now))
 
 
 @app.command("set")
@@ -52,7 +54,7 @@ def set_(
     at = instant(to)
     clockfile.set_clock(chosen.clock_file, at, empty=not chosen.has_data)
     chosen.configure(clock=True)
-    out().print(f"The clock of {chosen.name} stands at {at.isoformat()}. Start it with: {_start(chosen)}")
+    out().print(f"The clock of {chosen.name} stands at {clockfile.told(at)}. Start it with: {_start(chosen)}")
 
 
 @app.command()
@@ -67,13 +69,15 @@ def forward(
     chosen = instance_named(instance)
     goal = None if to is None else instant(to)
     hand = ClockHand(chosen)
+    if goal is not None and goal < hand.now():
+        raise Failure(f"The clock stands at {clockfile.told(hand.now())} and only goes forward.")
     steps = run(_forward(site_named(chosen.name), hand, goal))
-    now = hand.now().astimezone(VIETNAM)
+    now = hand.now()
     if as_json:
-        print_json({"now": now.isoformat(), "steps": steps})
+        print_json({"now": now.astimezone(VIETNAM).isoformat(), "steps": steps})
     else:
         taken = "1 step" if steps == 1 else f"{steps} steps"
-        out().print(f"{taken}; the clock stands at {now:%A %d %B %Y %H:%M:%S} ({now.isoformat()})")
+        out().print(f"{taken}; the clock stands at {clockfile.told(now)}")
 
 
 async def _forward(site: Site, hand: ClockHand, goal: datetime | None) -> int:

@@ -8,7 +8,7 @@ import typer
 
 from deploy.cli import clock, dead, demo, look, replay, stack
 from deploy.cli.failing import Failure
-from deploy.cli.session import explain
+from deploy.cli.session import explain, say_what_the_terminal_can
 from deploy.demo.enterprises import NotAsScripted
 from deploy.demo.forward import Stuck
 from deploy.local.errors import StackError
@@ -32,6 +32,7 @@ dead.register(app)
 
 def main() -> None:
     """The entry point: an expected failure is one clear message and an exit code, never a traceback."""
+    say_what_the_terminal_can()
     try:
         app()
     except (Failure, StackError, ClientError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import sys
@@ -26,11 +27,24 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 InstanceName = Annotated[
     str | None, typer.Option("--instance", "-i", help="Which stack; else the one started last.", show_default=False)
 ]
+InstanceToStart = Annotated[
+    str | None, typer.Option("--instance", "-i", help="Which stack; else main.", show_default=False)
+]
+OneOrAll = Annotated[
+    str | None, typer.Option("--instance", "-i", help="Which stack; else all of this folder.", show_default=False)
+]
 
 
 def out() -> Console:
     """Where results go: colours in a terminal, plain lines elsewhere."""
     return Console(highlight=False, soft_wrap=True)
+
+
+def say_what_the_terminal_can() -> None:
+    """A terminal that has no Vietnamese letters shows a question mark for each, rather than ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def language() -> str:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from deploy.cli.failing import NOT_RUNNING, Failure
-from deploy.cli.session import AsJson, InstanceName, interruptible, print_json
+from deploy.cli.session import AsJson, InstanceName, InstanceToStart, OneOrAll, interruptible, out, print_json
 from deploy.cli.site import instance_named
 from deploy.local import doctor as local_doctor
 from deploy.local import show, stack
-from deploy.local.instance import MAIN, Instance
+from deploy.local.instance import Instance
+from deploy.local.settings import MAIN, LogLevel
 from deploy.local.status import StackState
 from shared.contracts.access.rule import Role
+from shared.reference.calendar import VIETNAM
 
 
 def register(app: typer.Typer) -> None:
@@ -24,13 +26,13 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    instance: InstanceName = None,
+    instance: InstanceToStart = None,
     brokers: Annotated[int | None, typer.Option(help="1 or 3 Kafka brokers; fixed once there is data.")] = None,
     split: Annotated[bool | None, typer.Option(help="Each service's relay as a process of its own.")] = None,
     clock: Annotated[
         str | None, typer.Option(help="Start an empty stack on the sandbox clock, at this instant.", metavar="INSTANT")
     ] = None,
-    log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = None,
+    log_level: Annotated[LogLevel | None, typer.Option(case_sensitive=False, help="How much the services log.")] = None,
 ) -> None:
     """Bring everything up in the background."""
     chosen = Instance(instance or MAIN)
@@ -40,16 +42,31 @@ def up(
     show.show_stack(chosen, running)
 
 
-def down(instance: InstanceName = None) -> None:
-    """Stop everything (or one stack); data stays."""
+def down(instance: OneOrAll = None) -> None:
+    """Stop every stack of this folder, or one; data stays."""
     for one in _chosen(instance):
         stack.down(one)
 
 
-def clean(instance: InstanceName = None) -> None:
-    """Stop everything (or one stack) and remove its data."""
-    for one in _chosen(instance):
+def clean(
+    instance: OneOrAll = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, even when several stacks have data.")] = False,
+) -> None:
+    """Stop every stack of this folder, or one, and remove its data."""
+    chosen = _chosen(instance)
+    for one in chosen:
+        out().print(f"{one.name}: {_what_is_lost(one)} in {one.folder}", markup=False)
+    several = len([one for one in chosen if one.has_data]) > 1
+    if several and not yes and sys.stdin.isatty() and not typer.confirm("Remove all of this?"):
+        raise Failure("Nothing was removed. One stack alone: haukiem clean -i NAME")
+    for one in chosen:
         stack.clean(one)
+
+
+def _what_is_lost(one: Instance) -> str:
+    status = stack.current_status(one)
+    runs = "runs; it is stopped, and " if status is not None and status.supervised else ""
+    return f"{runs}{'all data' if one.has_data else 'logs and settings'}"
 
 
 def status(instance: InstanceName = None, as_json: AsJson = False) -> None:
@@ -99,12 +116,18 @@ def instant(text: str) -> datetime:
     """An instant with its offset, such as 2026-07-06T08:00:00+07:00. Raises :class:`Failure`."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        example = found.replace(tzinfo=VIETNAM)
+        # Midnight of a year that UTC does not have is no instant either.
+        (found if found.tzinfo else example).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Failure(f"{text!r} is no instant. Write for example 2026-07-06T08:00:00+07:00", 2) from None
     if found.tzinfo is None:
-        raise Failure(f"{text} has no offset from UTC. Write for example {text}+07:00", 2)
+        raise Failure(f"{text} has no offset from UTC. Write for example {example.isoformat()}", 2)
     return found
 
 
 def _chosen(name: str | None) -> list[Instance]:
-    return [instance_named(name)] if name else stack.instances()
+    found = [instance_named(name)] if name else stack.instances()
+    if not found:
+        out().print("There is no stack here.")
+    return found

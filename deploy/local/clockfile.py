@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy.local.errors import StackError
+from shared.reference.calendar import VIETNAM
 
 
 def read_clock(path: Path) -> datetime:
@@ -21,6 +22,12 @@ def read_clock(path: Path) -> datetime:
         ) from None
 
 
+def told(instant: datetime | Path) -> str:
+    """An instant, or that of the clock in a file, as people of the office read it and as it can be typed again."""
+    local = (read_clock(instant) if isinstance(instant, Path) else instant).astimezone(VIETNAM)
+    return f"{local:%A %d %B %Y %H:%M:%S} ({local.isoformat()})"
+
+
 def set_clock(path: Path, instant: datetime, *, empty: bool) -> None:
     """Set the clock of a stack whose data directory is ``empty``; facts dated by another clock would contradict it.
 
@@ -30,7 +37,7 @@ def set_clock(path: Path, instant: datetime, *, empty: bool) -> None:
     if not empty and not (path.exists() and read_clock(path) == instant):
         raise StackError(
             "The sandbox clock is set only on an empty data directory.",
-            "Empty it with: make clean; then set the clock.",
+            f"Remove the data: haukiem clean -i {path.parent.name}; or start another stack: haukiem up -i NAME --clock INSTANT",
         )
     _write(path, instant)
 
@@ -40,9 +47,7 @@ def forward(path: Path, to: datetime) -> None:
     _aware(to)
     now = read_clock(path)
     if to < now:
-        raise StackError(
-            f"The sandbox clock stands at {now.isoformat()} and only goes forward, not to {to.isoformat()}."
-        )
+        raise StackError(f"The sandbox clock stands at {told(now)} and only goes forward, not to {told(to)}.")
     _write(path, to)
 
 

@@ -16,11 +16,12 @@ import psutil
 
 from deploy.local import jars
 from deploy.local.errors import StackError
-from deploy.local.instance import MAIN, Instance, port_variable, taken_ports
+from deploy.local.instance import Instance
 from deploy.local.kafka import java
-from deploy.local.parts import port_names
-from deploy.local.ports import taken_message
+from deploy.local.parts import ports_of
+from deploy.local.ports import taken_ports
 from deploy.local.postgres import binaries
+from deploy.local.settings import MAIN, port_variable
 from deploy.local.status import read_status
 
 Fetch = Callable[[jars.Jar, Path], Path]
@@ -115,10 +116,9 @@ def _ports(instance: Instance) -> Iterator[Finding]:
     if status is not None and status.supervised:
         yield Finding("Ports", Verdict.OK, f"held by the stack {instance.name} itself")
         return
-    taken = taken_ports(instance, port_names(instance))
-    for name, port in taken:
-        message = taken_message(port, name, port_variable(name))
-        yield Finding("Port", Verdict.BAD, message.what, message.mend)
+    taken = taken_ports(ports_of(instance.settings))
+    for one in taken:
+        yield Finding("Port", Verdict.BAD, str(one), f"End it, or choose another: {port_variable(one.name)}=<port>")
     if not taken:
         yield Finding("Ports", Verdict.OK, "all free")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -13,48 +14,23 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deploy.identity import tokens
 from deploy.identity.people import find
+from deploy.local import outside
 from deploy.local.errors import StackError, explain_os_error
-from deploy.local.kafka import KafkaCluster, new_cluster_id
-from deploy.local.ports import LOOPBACK, free_port, is_free
+from deploy.local.kafka import KafkaCluster
+from deploy.local.outside import Outside
+from deploy.local.ports import LOOPBACK
 from deploy.local.postgres import DATABASE, PostgresServer, new_password, with_role
+from deploy.local.settings import MAIN, Asked, Past, Plan, Settings, settle
 from shared.contracts.access.rule import Role
 
 PROJECT = Path(__file__).parents[2]
 ROOT = PROJECT / ".haukiem"
 SERVICES = ("applications", "monitoring", "decisions")
-MAIN = "main"
-# Below the range of outgoing connections, and away from the ports that PostgreSQL and Kafka usually have.
-MAIN_PORTS = {
-    "applications": 18081, "monitoring": 18082, "decisions": 18083, "identity": 18080, "postgres": 15432,
-    "kafka-1": 19092, "kafka-2": 19093, "kafka-3": 19094,
-    "controller-1": 19192, "controller-2": 19193, "controller-3": 19194,
-    "applications-relay": 18181, "monitoring-relay": 18182, "decisions-relay": 18183,
-}  # fmt: skip
-
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
+# What lies beside the stacks' folders.
+_RESERVED = ("uv", "test", "current")
 
 M = TypeVar("M", bound=BaseModel)
-
-
-class Settings(BaseModel):
-    """What is remembered of an instance from one start to the next."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    brokers: int
-    """1 or 3; fixed once there is data."""
-    split: bool
-    """Whether each service's relay is a process of its own."""
-    clock: bool
-    """Whether the domain's time is the sandbox clock."""
-    log_level: str
-    cluster_id: str
-    ports: dict[str, int]
-    kafka: str | None = None
-    """Bootstrap servers given from outside; then no broker of ours runs."""
-    issuer: str | None = None
-    """An issuer given from outside; then ours does not run."""
-    postgres: bool = False
-    """Whether PostgreSQL is given from outside (its DSN is among the secrets)."""
 
 
 class Secrets(BaseModel):
@@ -68,9 +44,17 @@ class Secrets(BaseModel):
 
 
 class Instance:
-    """An instance ``name`` in the folder ``<root>/<name>``; nothing is read or written before it is asked for."""
+    """An instance ``name`` in the folder ``<root>/<name>``; nothing is read or written before it is asked for.
+
+    Raises :class:`StackError` for a name that is no name: the folder of that name is removed by ``clean``.
+    """
 
     def __init__(self, name: str = MAIN, root: Path = ROOT) -> None:
+        if not _NAME.fullmatch(name) or name in _RESERVED:
+            raise StackError(
+                f"{name!r} is no name for a stack.",
+                "Use letters, digits, - and _, beginning with a letter or digit; uv, test and current are taken.",
+            )
         self.name = name
         self.root = root
         self.folder = root / name
@@ -95,6 +79,11 @@ class Instance:
 
     def make_current(self) -> None:
         write_atomically(self.root / "current", f"{self.name}\n")
+
+    def forget_current(self) -> None:
+        """When it is gone, it is no longer the one that commands speak to."""
+        if Instance.current(self.root).name == self.name:
+            (self.root / "current").unlink(missing_ok=True)
 
     # --- what is remembered
 
@@ -129,6 +118,29 @@ class Instance:
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(mode)
 
+    @property
+    def outside(self) -> Outside:
+        """The servers from outside that it runs on."""
+        known = self.settings
+        given = {
+            outside.KAFKA: known.kafka,
+            outside.ISSUER: known.issuer,
+            outside.POSTGRES: self.secrets.external_postgres if known.postgres else None,
+        }
+        return {variable: value for variable, value in given.items() if value}
+
+    def settle(self, asked: Asked, environ: Mapping[str, str] = os.environ) -> Plan:
+        """How the instance would run from now on; writes nothing. Raises :class:`StackError` for what cannot be."""
+        past = Past()
+        if self.exists:
+            past = Past(self.settings, self.outside, has_data=self.has_data, prepared=self.prepared_file.exists())
+        return settle(self.name, past, asked, environ)
+
+    def keep(self, plan: Plan) -> None:
+        """Remember how it runs."""
+        self._keep_secrets(plan.outside.get(outside.POSTGRES))
+        write_atomically(self._settings_file, plan.settings.model_dump_json(indent=1))
+
     def configure(
         self,
         *,
@@ -138,37 +150,13 @@ class Instance:
         log_level: str | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> Settings:
-        """Settle how the instance runs from now on: what is asked, else what is remembered, else the default.
-
-        Ports of ``main`` are fixed and may be chosen by ``HAUKIEM_PORT_<NAME>``; other instances get free ones and keep them.
-        Raises :class:`StackError` for what cannot be, such as another number of brokers than the data was made for.
-        """
-        known = self.settings if self.exists else None
-        count = brokers or (known.brokers if known else 1)
-        if count not in (1, 3):
-            raise StackError(f"BROKERS={count} is not possible.", "Use 1 or 3.")
-        if known and self.has_data and count != known.brokers:
-            raise StackError(
-                f"The data of {self.name} was made with BROKERS={known.brokers}.",
-                "Empty it with: make clean; then start again.",
-            )
-        settings = Settings(
-            brokers=count,
-            split=split if split is not None else bool(known and known.split),
-            clock=clock if clock is not None else bool(known and known.clock),
-            log_level=log_level or (known.log_level if known else "INFO"),
-            cluster_id=known.cluster_id if known else new_cluster_id(),
-            ports=self._ports(known, environ),
-            kafka=environ.get("HAUKIEM_KAFKA") or None,
-            issuer=environ.get("HAUKIEM_OIDC_ISSUER") or None,
-            postgres=bool(environ.get("HAUKIEM_POSTGRES")),
-        )
-        self._keep_secrets(environ.get("HAUKIEM_POSTGRES") or None)
-        write_atomically(self._settings_file, settings.model_dump_json(indent=1))
-        return settings
+        """Settle how the instance runs from now on, and remember it. Raises :class:`StackError`; then nothing was written."""
+        plan = self.settle(Asked(brokers, split, clock, log_level), environ)
+        self.keep(plan)
+        return plan.settings
 
     def _keep_secrets(self, external_postgres: str | None) -> None:
-        """Passwords are made once; the server from outside is remembered until the next start."""
+        """Passwords are made once."""
         known = self.secrets if self._secrets_file.exists() else None
         services = known.services if known else {}
         secrets = Secrets(
@@ -178,22 +166,6 @@ class Instance:
         )
         write_atomically(self._secrets_file, secrets.model_dump_json(indent=1), mode=0o600)
 
-    def _ports(self, known: Settings | None, environ: Mapping[str, str]) -> dict[str, int]:
-        ports: dict[str, int] = {}
-        for name, default in MAIN_PORTS.items():
-            variable = port_variable(name)
-            if chosen := environ.get(variable):
-                if not chosen.isdigit() or not 0 < int(chosen) < 65_536:
-                    raise StackError(f"{variable}={chosen} is not a TCP port.")
-                ports[name] = int(chosen)
-            elif self.name == MAIN:
-                ports[name] = default
-            elif known and name in known.ports:
-                ports[name] = known.ports[name]
-            else:
-                ports[name] = free_port(set(ports.values()) | set(MAIN_PORTS.values()))
-        return ports
-
     def _read(self, path: Path, model: type[M]) -> M:
         try:
             return model.model_validate_json(path.read_bytes())
@@ -201,7 +173,7 @@ class Instance:
             raise StackError(f"There is no stack {self.name} in {self.root}.", "Start it with: make up") from None
         except ValidationError as error:
             raise StackError(
-                f"{path} cannot be read: {error.errors()[0]['msg']}", "Empty the stack with: make clean"
+                f"{path} cannot be read: {error.errors()[0]['msg']}", f"Remove the stack: haukiem clean -i {self.name}"
             ) from error
 
     # --- addresses
@@ -278,17 +250,6 @@ class Instance:
             )
         person = find(role, sub, org=org, authority=authority, name=name)
         return tokens.mint(tokens.load_key(self.key_file), self.issuer, person, lifetime=lifetime)
-
-
-def port_variable(name: str) -> str:
-    """The environment variable that chooses a port of ``main``."""
-    return f"HAUKIEM_PORT_{name.upper().replace('-', '_')}"
-
-
-def taken_ports(instance: Instance, names: list[str]) -> list[tuple[str, int]]:
-    """Those of the named ports that somebody else holds."""
-    ports = instance.settings.ports
-    return [(name, ports[name]) for name in names if not is_free(ports[name])]
 
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:

@@ -9,6 +9,7 @@ from deploy.local.environment import ALL_ROLES, identity_env, service_env
 from deploy.local.instance import PROJECT, SERVICES, Instance
 from deploy.local.ports import LOOPBACK
 from deploy.local.processes import Part, inherited
+from deploy.local.settings import Settings
 
 Stages = tuple[tuple[Part, ...], ...]
 
@@ -29,9 +30,8 @@ def stages(instance: Instance) -> Stages:
     return tuple(servers), (_prepare(instance),), tuple(_services(instance))
 
 
-def port_names(instance: Instance) -> list[str]:
-    """The names of the ports that the parts of ``instance`` listen on."""
-    settings = instance.settings
+def ports_of(settings: Settings) -> dict[str, int]:
+    """The ports that the parts of an instance with these settings listen on, by their names."""
     names = [] if settings.postgres else ["postgres"]
     if not settings.kafka:
         names += [f"{kind}-{node}" for node in range(1, settings.brokers + 1) for kind in ("kafka", "controller")]
@@ -40,7 +40,7 @@ def port_names(instance: Instance) -> list[str]:
     names += SERVICES
     if settings.split:
         names += [f"{service}-relay" for service in SERVICES]
-    return names
+    return {name: settings.ports[name] for name in names}
 
 
 def _identity(instance: Instance) -> Part:

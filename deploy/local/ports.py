@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 from deploy.local.errors import StackError
+from deploy.local.processes import MARK
 
 LOOPBACK = "127.0.0.1"
 # Below the range from which systems take the source ports of outgoing connections: a part that is restarted finds its port still free.
@@ -46,27 +50,52 @@ def free_port(taken: set[int] | None = None) -> int:
     )
 
 
-def holder(port: int) -> psutil.Process | None:
-    """The process that listens on ``port``, when the system lets us see it."""
+@dataclass(frozen=True)
+class Taken:
+    """A port that somebody else holds. ``stack`` is the folder of the stack of ours that it is a part of, if it is."""
+
+    name: str
+    port: int
+    by: str
+    stack: Path | None = None
+
+    def __str__(self) -> str:
+        return f"Port {self.port} for {self.name} is taken by {self.by}."
+
+
+def taken_ports(wanted: Mapping[str, int]) -> list[Taken]:
+    """Those of the ports that a part could not listen on now, each with who does."""
+    busy = {name: port for name, port in wanted.items() if not is_free(port)}
+    holders = _listeners(set(busy.values())) if busy else {}
+    return [_taken(name, port, holders.get(port)) for name, port in busy.items()]
+
+
+def _listeners(ports: set[int]) -> dict[int, psutil.Process]:
+    """The processes that listen on these ports, as far as the system lets us see them."""
+    found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
         try:
             for connection in process.net_connections(kind="tcp"):
-                if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
-                    return process
+                if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port in ports:
+                    # A server's children hold its socket too; the first, which is the oldest, is the server.
+                    found.setdefault(connection.laddr.port, process)
         except psutil.Error:
             continue
-    return None
+    return found
 
 
-def taken_message(port: int, part: str, variable: str) -> StackError:
-    """Says that ``part`` cannot have ``port``, by whom it is held, and how to choose another."""
-    process = holder(port)
-    by = "another program"
-    if process is not None:
-        try:
-            by = f"process {process.pid} ({' '.join(process.cmdline()[:4]) or process.name()})"
-        except psutil.Error:
-            by = f"process {process.pid}"
-    return StackError(
-        f"Port {port} for {part} is taken by {by}.", f"End it, or choose another port: {variable}=<port> make up"
-    )
+def _taken(name: str, port: int, process: psutil.Process | None) -> Taken:
+    if process is None:
+        return Taken(name, port, "another program")
+    try:
+        folder, _, part = process.environ().get(MARK, "").partition("#")
+    except (psutil.Error, OSError):
+        folder, part = "", ""
+    if part:
+        return Taken(
+            name, port, f"{part} of the stack {Path(folder).name} in {Path(folder).parent.parent}", Path(folder)
+        )
+    try:
+        return Taken(name, port, f"process {process.pid} ({' '.join(process.cmdline()[:4]) or process.name()})")
+    except psutil.Error:
+        return Taken(name, port, f"process {process.pid}")

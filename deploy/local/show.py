@@ -7,7 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.identity.people import PEOPLE
-from deploy.local.clockfile import read_clock
+from deploy.local import outside
+from deploy.local.clockfile import told
 from deploy.local.doctor import Finding, Verdict
 from deploy.local.instance import Instance
 from deploy.local.status import PartState, Status
@@ -51,7 +52,7 @@ def notices(instance: Instance, status: Status) -> list[str]:
     if status.message:
         said.append(status.message)
     if instance.settings.clock:
-        said.append(f"The sandbox clock stands at {read_clock(instance.clock_file).isoformat()} (haukiem clock show).")
+        said.append(f"The sandbox clock stands at {told(instance.clock_file)}.")
     return said
 
 
@@ -89,7 +90,8 @@ def show_stack(instance: Instance, status: Status, *, people: bool = True) -> No
 
 
 def _outside(instance: Instance) -> dict[str, str]:
-    settings = instance.settings
-    given = {"kafka": settings.kafka, "identity": settings.issuer}
-    shown = {name: address for name, address in given.items() if address}
-    return {**shown, **({"postgres": "HAUKIEM_POSTGRES"} if settings.postgres else {})}
+    names = {outside.KAFKA: "kafka", outside.ISSUER: "identity", outside.POSTGRES: "postgres"}
+    return {
+        names[variable]: outside.place_of(value) if variable == outside.POSTGRES else value
+        for variable, value in instance.outside.items()
+    }

@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from deploy.local import clockfile, jars, leftovers
+from deploy.local import clockfile, jars, leftovers, outside
 from deploy.local.errors import StackError, explain_os_error
-from deploy.local.instance import MAIN, PROJECT, ROOT, Instance, port_variable, taken_ports
+from deploy.local.instance import PROJECT, ROOT, Instance
 from deploy.local.logfiles import follow, show
-from deploy.local.parts import port_names
-from deploy.local.ports import taken_message
+from deploy.local.parts import ports_of
+from deploy.local.ports import Taken, taken_ports
 from deploy.local.processes import Identity, tail, wait_until
+from deploy.local.settings import MAIN, Asked, Plan, Settings, port_variable
 from deploy.local.status import PartState, StackState, Status, read_status
 
 Say = Callable[[str], None]
@@ -42,20 +43,27 @@ def up(
     """Bring ``instance`` up in the background and return when every part is ready; when it is up already, only say so.
 
     ``clock`` sets the sandbox clock of an empty instance. Raises :class:`StackError` for whatever stands in the way; then nothing
-    is left running that was not running before.
+    is left running that was not running before, and no setting that cannot be is remembered. From the moment it begins to start,
+    it is the stack that commands speak to.
     """
+    asked = Asked(brokers, split, True if clock is not None else None, log_level)
+    instance.settle(asked, environ)  # what cannot be is refused before as much as a folder is made
     with _one_at_a_time(instance):
         status = current_status(instance)
+        plan = instance.settle(asked, environ)
         if status is not None and status.supervised and status.state in (StackState.UP, StackState.STARTING):
-            _check_same(instance, brokers, split, clock)
+            _check_same(instance, plan, clock)
+            instance.make_current()
         else:
-            _configure(instance, brokers, split, clock, log_level, environ)
+            _check_machine(instance, plan.settings)
+            _look_for_new(instance, plan)
+            if clock is not None:
+                clockfile.set_clock(instance.clock_file, clock, empty=not instance.has_data)
+            instance.keep(plan)
+            instance.make_current()
             _fetch(instance)
-            _check_machine(instance)
             _spawn(instance)
-        status = _follow_start(instance, say)
-        instance.make_current()
-        return status
+        return _follow_start(instance, say)
 
 
 def current_status(instance: Instance) -> Status | None:
@@ -87,6 +95,7 @@ def clean(instance: Instance, say: Say = print) -> None:
         pass
     except OSError as error:
         raise explain_os_error(error, f"removing {instance.folder}") from error
+    instance.forget_current()
     say(f"{instance.name}: removed {instance.folder}")
 
 
@@ -118,38 +127,40 @@ def logs(instance: Instance, part: str | None = None, *, lines: int = 20, follow
 # --- the steps of up
 
 
-def _check_same(instance: Instance, brokers: int | None, split: bool | None, clock: datetime | None) -> None:
-    """A running stack is not changed by a second ``up`` that asks for something else."""
-    settings = instance.settings
-    asked = {
-        f"BROKERS={brokers}": brokers is not None and brokers != settings.brokers,
-        f"split={split}": split is not None and split != settings.split,
-        f"CLOCK={clock}": clock is not None and not settings.clock,
+def _check_same(instance: Instance, plan: Plan, clock: datetime | None) -> None:
+    """A running stack is not changed by a second ``up`` that asks for something else: say what would change it."""
+    name, runs = instance.name, instance.settings
+    if plan.settings.brokers != runs.brokers:
+        raise StackError(
+            f"{name} is up already, with BROKERS={runs.brokers}, and the number stays as long as the data.",
+            f"Remove the data: haukiem clean -i {name}; or start another stack beside it: "
+            f"haukiem up -i NAME --brokers {plan.settings.brokers}",
+        )
+    if clock is not None and not (runs.clock and clockfile.read_clock(instance.clock_file) == clock):
+        stands = f"its clock at {clockfile.told(instance.clock_file)}" if runs.clock else "on wall time"
+        raise StackError(
+            f"{name} is up already, {stands}. A sandbox clock is set on an empty stack only.",
+            f"{'Move it: haukiem clock forward --to INSTANT; or remove' if runs.clock else 'Remove'} the data: "
+            f"haukiem clean -i {name}; or start another stack beside it: haukiem up -i NAME --clock INSTANT",
+        )
+    differs = {
+        "split": plan.settings.split != runs.split,
+        "the log level": plan.settings.log_level != runs.log_level,
+        "the ports": plan.settings.ports != runs.ports,
+        "the servers from outside": plan.outside != instance.outside,
     }
-    for option, differs in asked.items():
-        if differs:
-            raise StackError(
-                f"{instance.name} is up already, and not with {option}.", "Stop it first: make down (or make clean)"
-            )
+    if any(differs.values()):
+        what = " and ".join(what for what, other in differs.items() if other)
+        raise StackError(
+            f"{name} is up already, and this would change {what}.",
+            f"Stop it, its data stays: haukiem down -i {name}; then start it so.",
+        )
 
 
-def _configure(
-    instance: Instance,
-    brokers: int | None,
-    split: bool | None,
-    clock: datetime | None,
-    log_level: str | None,
-    environ: Mapping[str, str],
-) -> None:
-    if clock is not None:
-        clockfile.set_clock(instance.clock_file, clock, empty=not instance.has_data)
-    instance.configure(
-        brokers=brokers,
-        split=split,
-        clock=True if clock is not None else None,
-        log_level=log_level,
-        environ=environ,
-    )
+def _look_for_new(instance: Instance, plan: Plan) -> None:
+    """Servers from outside that it has not run on yet must answer, before they are remembered."""
+    known = instance.outside if instance.exists else {}
+    outside.look_for({name: value for name, value in plan.outside.items() if known.get(name) != value})
 
 
 def _fetch(instance: Instance) -> None:
@@ -157,7 +168,7 @@ def _fetch(instance: Instance) -> None:
         jars.ensure(jars.print_progress)
 
 
-def _check_machine(instance: Instance) -> None:
+def _check_machine(instance: Instance, settings: Settings) -> None:
     """Say what is missing before anything starts: room on the disk, and ports that nobody else holds."""
     free = shutil.disk_usage(instance.folder).free
     if free < _NEEDED_BYTES:
@@ -167,8 +178,18 @@ def _check_machine(instance: Instance) -> None:
         )
     if leftovers.records(instance):
         return  # these hold their ports; the supervisor takes them over
-    for name, port in taken_ports(instance, port_names(instance)):
-        raise taken_message(port, name, port_variable(name))
+    if taken := taken_ports(ports_of(settings)):
+        raise _ports_are_taken(instance, taken)
+
+
+def _ports_are_taken(instance: Instance, taken: list[Taken]) -> StackError:
+    """All of them at once, by whom, and what works: beside another stack of ours that is a stack of another name."""
+    choose = " ".join(f"{port_variable(one.name)}=<port>" for one in taken)
+    again = "make up" if instance.name == MAIN else f"haukiem up -i {instance.name}"
+    mend = f"End what holds {'it' if len(taken) == 1 else 'them'}, or choose other ports: {choose} {again}"
+    if instance.name == MAIN and any(one.stack for one in taken):
+        mend = f"Start this one beside it, on free ports: haukiem up -i NAME (any name but {MAIN})\n  {mend}"
+    return StackError("\n".join(str(one) for one in taken), mend)
 
 
 def _spawn(instance: Instance) -> None:
@@ -178,6 +199,8 @@ def _spawn(instance: Instance) -> None:
         child = subprocess.Popen(
             [sys.executable, "-m", "deploy.local.supervise", str(instance.root), instance.name],
             cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            # Whatever the terminal's encoding is: what parts say is UTF-8.
+            env={**os.environ, "PYTHONUTF8": "1"},
         )  # fmt: skip
     if not wait_until(lambda: current_status(instance) is not None or child.poll() is not None, 30.0):
         child.kill()

@@ -12,6 +12,7 @@ import pytest
 from deploy.cli.main import app as cli
 from deploy.cli.site import TOKEN, url_variable
 from deploy.local.instance import SERVICES
+from deploy.local.settings import MAIN_PORTS, port_variable
 from services.applications import settings as applications
 from services.decisions import settings as decisions
 from services.monitoring import settings as monitoring
@@ -85,6 +86,7 @@ def test_routes_exist() -> None:
 def test_settings_exist() -> None:
     known = {f"HAUKIEM_{name.upper()}" for name in SETTINGS}
     known |= {TOKEN, *map(url_variable, SERVICES)}
+    known |= {port_variable(""), *map(port_variable, MAIN_PORTS)}
     assert unknown(named(r"(HAUKIEM_[A-Z_]+)"), known) == set()
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,8 +16,9 @@ import pytest
 
 from deploy.cli import failing, session, site
 from deploy.cli import main as cli
-from deploy.local import clockfile
+from deploy.local import clockfile, stack
 from deploy.local.instance import Instance
+from deploy.local.settings import LogLevel
 from shared.client import Client
 
 PILOT = "0198f000-0000-7000-8000-000000000001"
@@ -242,7 +246,7 @@ def test_republish_says_how_many_events_go_out_again(haukiem: Run, instance: Ins
 
 def test_the_clock_is_set_only_on_an_empty_stack(haukiem: Run, instance: Instance) -> None:
     code, out, _ = haukiem("clock", "set", "2026-07-06T08:00:00+07:00")
-    assert (code, "stands at 2026-07-06T08:00:00+07:00" in out) == (0, True)
+    assert (code, "stands at Monday 06 July 2026 08:00:00 (2026-07-06T08:00:00+07:00)" in out) == (0, True)
     assert instance.settings.clock
     assert haukiem("clock", "show", "--json")[1] == '{\n  "now": "2026-07-06T08:00:00+07:00"\n}\n'
     (instance.folder / "kafka" / "broker-1").mkdir(parents=True)
@@ -254,6 +258,97 @@ def test_the_clock_is_set_only_on_an_empty_stack(haukiem: Run, instance: Instanc
 def test_an_instant_needs_its_offset(haukiem: Run, instance: Instance, text: str) -> None:
     code, _, err = haukiem("clock", "set", text)
     assert (code, "2026-07-06T08:00:00+07:00" in err) == (2, True)
+
+
+@pytest.mark.parametrize("text", ["2026-01-01", "2026-01-01T08:30"])
+def test_the_example_for_an_instant_without_its_offset_is_taken(haukiem: Run, instance: Instance, text: str) -> None:
+    _, _, err = haukiem("clock", "set", text)
+    example = err.strip().rpartition(" ")[2]
+    assert example.startswith(text)
+    assert haukiem("clock", "set", example)[0] == 0
+
+
+def test_an_instant_that_no_calendar_has_is_no_traceback(haukiem: Run, instance: Instance) -> None:
+    code, _, err = haukiem("clock", "set", "0001-01-01")
+    assert (code, err.startswith("'0001-01-01' is no instant.")) == (2, True)
+
+
+def test_the_clock_does_not_go_back(haukiem: Run, instance: Instance) -> None:
+    haukiem("clock", "set", "2026-07-06T08:00:00+07:00")
+    code, out, err = haukiem("clock", "forward", "--to", "2026-07-05T08:00:00+07:00")
+    assert (code, out) == (1, "")
+    assert (
+        err == "The clock stands at Monday 06 July 2026 08:00:00 (2026-07-06T08:00:00+07:00) and only goes forward.\n"
+    )
+
+
+@pytest.fixture
+def two_with_data(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> tuple[Instance, Instance]:
+    demo = Instance("demo", instance.root)
+    demo.configure(environ={})
+    for one in (instance, demo):
+        (one.folder / "postgres" / "data").mkdir(parents=True)
+    monkeypatch.setattr(stack, "instances", lambda: [instance, demo])
+    return instance, demo
+
+
+def _at_a_terminal(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    terminal = io.StringIO(answer)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", terminal)
+
+
+def test_clean_says_what_it_removes_and_asks_before_it_removes_several(
+    haukiem: Run, two_with_data: tuple[Instance, Instance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _at_a_terminal(monkeypatch, "n\n")
+    code, out, err = haukiem("clean")
+    assert code == 1
+    assert [f"{one.name}: all data in {one.folder}" in out for one in two_with_data] == [True, True]
+    assert "Nothing was removed" in err
+    assert all(one.has_data for one in two_with_data)
+
+    _at_a_terminal(monkeypatch, "")
+    assert haukiem("clean", "--yes")[0] == 0
+    assert not any(one.folder.exists() for one in two_with_data)
+
+
+def test_clean_of_one_does_not_ask(
+    haukiem: Run, two_with_data: tuple[Instance, Instance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _at_a_terminal(monkeypatch, "")
+    main, demo = two_with_data
+    assert haukiem("clean", "-i", "demo")[0] == 0
+    assert (main.has_data, demo.folder.exists()) == (True, False)
+
+
+def unboxed(text: str) -> str:
+    """What is said in a box, as one line."""
+    return " ".join(text.replace("│", " ").split())
+
+
+def test_which_stack_is_meant_is_said_by_each_command(haukiem: Run) -> None:
+    meant = {command: unboxed(haukiem(command, "--help")[1]) for command in ("up", "down", "clean", "status")}
+    assert "else main." in meant["up"]
+    assert "else all of this folder." in meant["down"]
+    assert "else all of this folder." in meant["clean"]
+    assert "else the one started last." in meant["status"]
+
+
+def test_a_log_level_that_is_none_is_refused_with_those_that_are(haukiem: Run, instance: Instance) -> None:
+    code, _, err = haukiem("up", "--log-level", "LOUD")
+    said = unboxed(err)
+    assert (code, [level for level in LogLevel if f"'{level}'" not in said.upper()], "LOUD" in said) == (2, [], True)
+    assert instance.settings.log_level == "INFO"
+
+
+def test_a_terminal_without_vietnamese_letters_shows_what_it_can(tmp_path: Path) -> None:
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "COLUMNS": "80"}
+    found = subprocess.run(
+        [sys.executable, "-m", "deploy.cli.main", "--help"], env=plain, capture_output=True, check=False
+    )
+    assert (found.returncode, found.stderr) == (0, b"")
+    assert b"H?u Ki?m" in found.stdout
 
 
 def test_the_clock_goes_forward_to_what_is_due(haukiem: Run, instance: Instance, answers: Answers) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
@@ -13,14 +14,18 @@ from pathlib import Path
 import jwt
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from rich.console import Console
 
 from deploy.identity.tokens import load_key
-from deploy.local import clockfile
+from deploy.local import clockfile, stack
 from deploy.local.environment import service_env
 from deploy.local.errors import StackError, explain_os_error
-from deploy.local.instance import MAIN_PORTS, SERVICES, Instance, taken_ports
-from deploy.local.parts import port_names, stages
-from deploy.local.ports import free_port, is_free, taken_message
+from deploy.local.instance import SERVICES, Instance
+from deploy.local.parts import ports_of, stages
+from deploy.local.ports import free_port, is_free, taken_ports
+from deploy.local.settings import MAIN_PORTS
+from deploy.local.show import status_table
+from deploy.local.status import StackState, Status
 from shared.contracts.access.rule import Role
 
 START = datetime.fromisoformat("2026-07-06T08:00:00+07:00")
@@ -39,8 +44,63 @@ def test_main_has_fixed_ports_and_each_can_be_chosen(tmp_path: Path) -> None:
     chosen = main.configure(environ={"HAUKIEM_PORT_KAFKA_1": "29092", "HAUKIEM_PORT_APPLICATIONS": "28081"}).ports
     assert (chosen["kafka-1"], chosen["applications"]) == (29092, 28081)
     assert main.kafka_bootstrap == "127.0.0.1:29092"
+    assert main.configure(environ={}).ports == chosen  # once chosen, it is kept
     with pytest.raises(StackError, match="HAUKIEM_PORT_POSTGRES=x is not a TCP port"):
         main.configure(environ={"HAUKIEM_PORT_POSTGRES": "x"})
+    with pytest.raises(StackError, match="The ports of decisions and postgres are both 18083") as caught:
+        main.configure(environ={"HAUKIEM_PORT_POSTGRES": "18083"})
+    assert "HAUKIEM_PORT_POSTGRES=<port>" in caught.value.mend
+    assert main.settings.ports == chosen
+
+
+def _remembered(instance: Instance) -> dict[str, bytes]:
+    files = [path for path in instance.root.rglob("*") if path.is_file()]
+    return {str(path): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what", "mend"),
+    [
+        ({"HAUKIEM_KAFKA": "localhost"}, "localhost is no host:port", "HAUKIEM_KAFKA=127.0.0.1:9092"),
+        ({"HAUKIEM_KAFKA": "a:9092,"}, "one that is empty is no host:port", "HAUKIEM_KAFKA=127.0.0.1:9092"),
+        ({"HAUKIEM_KAFKA": "a:9092,b:0"}, "b:0 is no host:port", "HAUKIEM_KAFKA=127.0.0.1:9092"),
+        ({"HAUKIEM_KAFKA": "kafka://a:9092"}, "kafka://a:9092 is no host:port", "HAUKIEM_KAFKA=127.0.0.1:9092"),
+        ({"HAUKIEM_POSTGRES": "nonsense"}, "is no connection string of PostgreSQL", "HAUKIEM_POSTGRES=postgresql://"),
+        ({"HAUKIEM_POSTGRES": "host=db"}, "names no database", "HAUKIEM_POSTGRES=postgresql://"),
+        ({"HAUKIEM_OIDC_ISSUER": "id.example"}, "id.example is no URL", "HAUKIEM_OIDC_ISSUER=https://"),
+        ({"HAUKIEM_OIDC_ISSUER": "https://id.example:x"}, "is no URL", "HAUKIEM_OIDC_ISSUER=https://"),
+        ({"HAUKIEM_OIDC_ISSUER": "http://id.example"}, "on this machine alone", "https"),
+        ({"HAUKIEM_PORT_IDENTITY": "70000"}, "70000 is not a TCP port", "65535"),
+    ],
+    ids=lambda value: next(iter(value.values())) if isinstance(value, dict) else "",
+)
+def test_a_wrong_setting_is_refused_with_its_mending_and_never_remembered(
+    instance: Instance, wrong: dict[str, str], what: str, mend: str
+) -> None:
+    before = _remembered(instance)
+    with pytest.raises(StackError) as caught:
+        instance.configure(environ=wrong)
+    assert what in caught.value.what
+    assert mend in caught.value.mend
+    assert _remembered(instance) == before
+    never = Instance("never", instance.root)
+    with pytest.raises(StackError):
+        stack.up(never, environ=wrong)
+    assert not never.folder.exists()
+
+
+@pytest.mark.parametrize(("option", "value"), [("brokers", 2), ("brokers", 0), ("log_level", "LOUD")])
+def test_a_wrong_option_is_never_remembered(instance: Instance, option: str, value: object) -> None:
+    before = _remembered(instance)
+    with pytest.raises(StackError, match=str(value)):
+        instance.configure(environ={}, **{option: value})  # type: ignore[arg-type]
+    assert _remembered(instance) == before
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "uv", "test", "current", "", ".", "a b"])
+def test_a_stack_has_a_name_that_is_one_folder_of_its_own(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StackError, match="is no name for a stack"):
+        Instance(name, tmp_path)
 
 
 def test_other_instances_have_ports_of_their_own_and_keep_them(tmp_path: Path) -> None:
@@ -103,7 +163,7 @@ def test_what_is_given_from_outside_is_used_and_nothing_embedded_starts_for_it(i
         }
     )
     assert [part.name for stage in stages(instance) for part in stage] == ["prepare", *SERVICES]
-    assert port_names(instance) == [*SERVICES]
+    assert list(ports_of(instance.settings)) == [*SERVICES]
     env = service_env(instance, "applications")
     assert env["HAUKIEM_KAFKA"] == "kafka.example:9092"
     assert env["HAUKIEM_OIDC_ISSUER"] == "https://id.example"
@@ -113,6 +173,53 @@ def test_what_is_given_from_outside_is_used_and_nothing_embedded_starts_for_it(i
         instance.mint(Role.OPS)
     instance.configure(environ={})
     assert {part.name for part in stages(instance)[0]} == {"postgres", "kafka", "identity"}
+
+
+OUTSIDE = {
+    "HAUKIEM_KAFKA": "kafka.example:9092",
+    "HAUKIEM_POSTGRES": "postgresql://admin:pw@db.example/hk",
+    "HAUKIEM_OIDC_ISSUER": "https://id.example",
+}
+
+
+@pytest.mark.parametrize("variable", sorted(OUTSIDE))
+def test_a_server_from_outside_is_kept_once_the_data_is_on_it(instance: Instance, variable: str) -> None:
+    given = {variable: OUTSIDE[variable]}
+    instance.configure(environ=given)
+    instance.prepared_file.touch()
+    instance.configure(environ={})
+    assert instance.outside == given
+    instance.configure(environ={variable: OUTSIDE[variable].replace("example", "other")})
+    assert instance.outside == {variable: OUTSIDE[variable].replace("example", "other")}
+
+
+@pytest.mark.parametrize("variable", sorted(OUTSIDE))
+def test_a_server_that_never_held_anything_is_not_kept(instance: Instance, variable: str) -> None:
+    instance.configure(environ={variable: OUTSIDE[variable]})
+    instance.configure(environ={})
+    assert instance.outside == {}
+
+
+@pytest.mark.parametrize("variable", sorted(OUTSIDE))
+def test_a_stack_does_not_leave_its_own_servers_with_their_data(instance: Instance, variable: str) -> None:
+    instance.prepared_file.touch()
+    with pytest.raises(StackError, match=f"{variable} would leave them") as caught:
+        instance.configure(environ={variable: OUTSIDE[variable]})
+    assert f"Unset {variable}" in caught.value.mend
+    assert "haukiem clean -i t" in caught.value.mend
+    assert instance.outside == {}
+
+
+def test_what_is_given_is_shown_without_its_password(instance: Instance) -> None:
+    instance.configure(environ=OUTSIDE)
+    status = Status(instance="t", state=StackState.UP, pid=os.getpid(), started=0.0, message="", parts=())
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(status_table(instance, status))
+    shown = console.export_text()
+    for name, address in (("kafka", "kafka.example:9092"), ("postgres", "db.example/hk"), ("identity", "https://id")):
+        (line,) = [line for line in shown.splitlines() if f" {name} " in line]
+        assert "given" in line and address in line
+    assert "pw" not in shown
 
 
 def test_three_brokers_are_three_voters_and_cannot_become_one(instance: Instance) -> None:
@@ -136,8 +243,13 @@ def test_a_token_of_the_instance_is_signed_with_its_key(instance: Instance) -> N
 
 def test_the_one_started_last_is_current(tmp_path: Path) -> None:
     assert Instance.current(tmp_path).name == "main"
-    Instance("demo", tmp_path).make_current()
+    demo = Instance("demo", tmp_path)
+    demo.make_current()
     assert Instance.current(tmp_path).name == "demo"
+    Instance("other", tmp_path).forget_current()
+    assert Instance.current(tmp_path).name == "demo"
+    stack.clean(demo, say=lambda _: None)
+    assert Instance.current(tmp_path).name == "main"
 
 
 def test_an_instance_that_never_ran_says_how_to_start_it(tmp_path: Path) -> None:
@@ -186,11 +298,9 @@ def test_a_taken_port_is_said_with_its_holder_and_how_to_choose_another(instance
         server.listen()
         port = server.getsockname()[1]
         instance.configure(environ={"HAUKIEM_PORT_IDENTITY": str(port)})
-        assert taken_ports(instance, port_names(instance)) == [("identity", port)]
-        message = taken_message(port, "identity", "HAUKIEM_PORT_IDENTITY")
-        assert f"Port {port} for identity is taken by process" in message.what
-        assert f"process {os.getpid()} ({sys.executable}" in message.what
-        assert message.mend.endswith("HAUKIEM_PORT_IDENTITY=<port> make up")
+        (taken,) = taken_ports(ports_of(instance.settings))
+        assert (taken.name, taken.port, taken.stack) == ("identity", port, None)
+        assert str(taken).startswith(f"Port {port} for identity is taken by process {os.getpid()} ({sys.executable}")
     assert is_free(port)
 
 
