@@ -1,9 +1,9 @@
 """What monitoring must have told of a pilot, recomputed from the log alone with its own pure core.
 
-Records are judged in the order of their partition. What the log does not say is when a record was received, at which instant the engine
-read it, and which facts had reached it by then; where the finding that it made says so, that is taken over, and all else about the finding
-is computed anew. A record of which no finding speaks came when its newest sample was taken: had it been late, an end of silence would name
-it.
+Records are judged in the order of their partition. What the log of metrics does not say is when a record was received, at which instant
+the engine read it, and which facts had reached it by then; where the finding that it made says so, that is taken over, and all else about
+the finding is computed anew. A record of which no finding speaks came as early as the silences allow: when its newest sample was taken;
+not before a silence was due that it would have prevented; and not while it would have ended one, which then would name it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from deploy.cli.eventlog import Logged
 from services.monitoring.core import facts as known
-from services.monitoring.core import judge
+from services.monitoring.core import judge, silence
 from services.monitoring.core.book import Book, Identity, Judgement, Report, Span, report_of
 from services.monitoring.core.instants import Day, Instant, instant_of, moment
 from services.monitoring.core.meters import Point
@@ -46,11 +46,12 @@ def recompute(records: Iterable[Logged], calendar: Calendar) -> list[Told]:
     if not facts:
         return []
     replay = _Replay(calendar, sorted(facts, key=lambda one: one[0].at))
-    readings = _readings(log)
+    readings, misses = _readings(log), _misses(log)
     for record in (one for one in log if one.topic == METRICS.name):
         report = _report(record)
         if report is not None:
-            replay.take(report, readings.get(report.sha256, _Reading()))
+            reading = readings.get(report.sha256)
+            replay.take(report, _Reading(earliest=_owed(report, misses)) if reading is None else reading)
     replay.finish(max(one.event.at for one in log if one.event is not None))
     return [event for event in replay.told if isinstance(event, Told)]
 
@@ -58,11 +59,18 @@ def recompute(records: Iterable[Logged], calendar: Calendar) -> list[Told]:
 @dataclass(frozen=True)
 class _Reading:
     """When the engine read a record, and the facts that its finding names: the newest that it knew about the sample's time. ``received``
-    when it ended a silence, which it does at its receipt."""
+    where a finding says so; ``ended`` is when it ended a silence: at its receipt, or where that was before, at the due instant. ``earliest``
+    is known of a record of which no finding speaks: it was received then or later."""
 
     at: datetime | None = None
     named: frozenset[UUID] = frozenset()
     received: datetime | None = None
+    ended: datetime | None = None
+    earliest: datetime | None = None
+
+    def taken(self, newest: datetime) -> datetime:
+        """When the record with this ``newest`` sample was received. What was written before findings said so has it from their instants."""
+        return self.received or self.ended or self.at or max(newest, self.earliest or newest)
 
 
 @dataclass
@@ -82,24 +90,34 @@ class _Replay:
     _points: dict[tuple[str, Instant], Point] = field(default_factory=dict)
 
     def take(self, report: Report, reading: _Reading) -> None:
-        """Judge a record, after all that was before it: the facts known when it was read, the clocks due when it was received."""
+        """Judge a record, after all that was before it: the facts known when it was read, the clocks due when it was received.
+
+        Clocks that came due while it waited to be read had not fired: they fire after all that was received before.
+        """
         newest = moment(max(sample.at for sample in report.samples))
         held = self._hold_back(newest, reading)
-        received = reading.received or reading.at or newest
-        self._move_on(max(self._now, reading.at or received), received)
+        received = reading.taken(newest)
+        self._move_on(max(self._now, reading.at or received), max(received, reading.ended or received))
         self.ahead = held + self.ahead
-        report = replace(report, received=instant_of(received))
         if self.view is None:
             return
-        lookups = judge.identities_to_look_up(self.book, [report])
-        accepted = {one: sha for one, sha in self._accepted.items() if one[:2] in lookups}
-        past = {key: self._days.get(key, 0) for key in judge.days_to_look_up(self.book, self.view, [report])}
-        if judge.points_to_look_up(self.book, self.view, [report]) is not None:
-            self.book = replace(self.book, spans=self._whole_spans())
-        judgement = judge.take_reports(self.book, self.view, [report], self._now, accepted, past)
+        judgement = self._judge(self.view, report, received)
+        while reading.earliest is not None and _ends_silence(judgement) and silence.ALARM in self.book.alarms:
+            received = moment(self.book.alarms[silence.ALARM])
+            self._move_on(max(self._now, received), received)
+            judgement = self._judge(self.view, report, received)
         if judgement.verdicts[0].outcome == "accepted":
             self._accepted[report.identity] = report.sha256
         self._keep(judgement)
+
+    def _judge(self, view: View, report: Report, received: datetime) -> Judgement:
+        lookups = judge.identities_to_look_up(self.book, [report])
+        accepted = {one: sha for one, sha in self._accepted.items() if one[:2] in lookups}
+        past = {key: self._days.get(key, 0) for key in judge.days_to_look_up(self.book, view, [report])}
+        if judge.points_to_look_up(self.book, view, [report]) is not None:
+            self.book = replace(self.book, spans=self._whole_spans())
+        report = replace(report, received=instant_of(received))
+        return judge.take_reports(self.book, view, [report], self._now, accepted, past)
 
     def _hold_back(self, newest: datetime, reading: _Reading) -> list[tuple[known.Fact, EventRef]]:
         """Take away the facts that bear on the sample's time and had not reached the engine: those after the newest that it named.
@@ -167,12 +185,40 @@ def _readings(log: Iterable[Logged]) -> dict[str, _Reading]:
             continue
         for ref in event.evidence.records:
             before = found.get(ref.sha256, _Reading())
+            before = replace(before, received=ref.received or before.received)
             if isinstance(event, FindingCleared) and event.rule is RuleCode.SILENCE:
-                found[ref.sha256] = replace(before, received=event.at)
+                found[ref.sha256] = replace(before, ended=event.at)
             else:
                 named = before.named.union(one.event_id for one in event.evidence.facts)
                 found[ref.sha256] = replace(before, at=event.at, named=named)
     return found
+
+
+def _misses(log: Iterable[Logged]) -> list[FindingOpened | FindingEscalated]:
+    return [
+        record.event
+        for record in log
+        if isinstance(record.event, FindingOpened | FindingEscalated) and record.event.rule is RuleCode.SILENCE
+    ]
+
+
+def _owed(report: Report, misses: Iterable[FindingOpened | FindingEscalated]) -> datetime:
+    """When the last was due of the silences about a period in which a sample of the report lies: it did not prevent them."""
+    found = _THE_BEGINNING
+    for miss in misses:
+        about = miss.evidence
+        assert about.period_start and about.period_end and about.due, "a silence has a period"
+        start, end = instant_of(about.period_start), instant_of(about.period_end)
+        if miss.subject.partition("/")[0] == report.source and any(
+            start <= sample.at < end and about.metric in (None, sample.metric) for sample in report.samples
+        ):
+            found = max(found, about.due)
+    return found
+
+
+def _ends_silence(judgement: Judgement) -> bool:
+    events = (one.event for one in judgement.told)
+    return any(isinstance(event, FindingCleared) and event.rule is RuleCode.SILENCE for event in events)
 
 
 def _report(record: Logged) -> Report | None:

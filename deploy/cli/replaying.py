@@ -212,6 +212,9 @@ def _same(event: Told, again: Told | None) -> Check:
     before, after = event.model_dump(mode="json"), again.model_dump(mode="json")
     if "at" in before and event.at == again.at:
         after["at"] = before["at"]  # the same instant, written with another offset
+    for said, found in zip(before["evidence"]["records"], after["evidence"]["records"], strict=False):
+        if said["received"] is None:
+            found["received"] = None  # written before findings said it
     differing = list(_differences(before, after))
     return Check(what=what, difference="; ".join(differing))
 

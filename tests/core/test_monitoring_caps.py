@@ -81,7 +81,7 @@ def test_a_finding_carries_the_evidence_that_made_it() -> None:
     evidence = opened.evidence
     assert [evidence.value, evidence.before, evidence.limit] == [Decimal(1001), Decimal(10), Decimal(1000)]
     assert evidence.sample_at == at("2026-07-20 08:00")
-    assert evidence.records == (one.ref,)
+    assert evidence.records == (one.ref(instant_of(at(NOW))),)
     assert evidence.envelope_version == 1
     assert evidence.rule_version == pilot.view.facts.binding.rule_set
     assert evidence.facts == (pilot.view.terms[0].event, pilot.view.facts.states[1].event)

@@ -66,7 +66,7 @@ def test_a_report_received_after_the_clock_was_due_and_read_before_it_fired_is_a
         (OPENED, at("2026-07-29 00:00")),
         (CLEARED, at("2026-07-29 09:00")),
     ]
-    assert pilot.told[-1].evidence.records == (late.ref,)
+    assert pilot.told[-1].evidence.records == (late.ref(instant_of(at("2026-07-29 09:00"))),)
     assert not pilot.book.heard
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -51,6 +51,13 @@ def decided(pilot: Simulation) -> tuple[Logged, list[Logged], Chains]:
     opened = next(one for one in pilot.told if isinstance(one, FindingOpened) and one.rule == "cap_exceeded")
     measure = next(one for one in pilot.told if isinstance(one, InterimMeasureTaken))
     bound = [one for one in pilot.log if one.event_id in (name_of(opened), name_of(measure))]
+    fresh = replace(pilot, log=list(pilot.log))
+    record = fresh.write(DECISIONS, warning(opened, bound))
+    return record, fresh.log, Chains.of(issued_in(fresh.log))
+
+
+def warning(opened: FindingOpened, bound: Iterable[Logged]) -> DecisionIssued:
+    """A decision about ``opened``, on the evidence ``bound``, sealed as the first of its authority."""
     refs = tuple(EventRef(event_id=name_of(one.event), sha256=one.sha256) for one in bound if one.event)
     draft = DecisionIssued(
         at=opened.at,
@@ -73,10 +80,7 @@ def decided(pilot: Simulation) -> tuple[Logged, list[Logged], Chains]:
         previous_hash="0" * 64,
         hash="0" * 64,
     )
-    _, sealed = seal(Chain("prov_79_culture"), draft)
-    fresh = replace(pilot, log=list(pilot.log))
-    record = fresh.write(DECISIONS, sealed)
-    return record, fresh.log, Chains.of(issued_in(fresh.log))
+    return seal(Chain("prov_79_culture"), draft)[1]
 
 
 def replayed(change: Callable[[Logged], Logged | None] = lambda record: record) -> Replay:

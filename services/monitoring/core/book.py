@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
-from services.monitoring.core.instants import Day, Instant, instant_of
+from services.monitoring.core.instants import Day, Instant, instant_of, moment
 from services.monitoring.core.meters import Counter, Gauge, Point, Sum
 from shared.contracts.base import Event
 from shared.contracts.errors import Problem
@@ -53,9 +53,9 @@ class Report:
     def identity(self) -> Identity:
         return (self.source, self.sequence, self.part)
 
-    @property
-    def ref(self) -> RecordRef:
-        return RecordRef(source=self.source, sequence=self.sequence, part=self.part, sha256=self.sha256)
+    def ref(self, received: Instant) -> RecordRef:
+        """What a finding names of it; ``received`` is when it was taken."""
+        return _ref(self.source, self.sequence, self.part, self.sha256, received)
 
 
 def samples_of(sent: Iterable[SampleSent]) -> tuple[Sample, ...]:
@@ -94,7 +94,11 @@ class Heard:
 
     @property
     def ref(self) -> RecordRef:
-        return RecordRef(source=self.source, sequence=self.sequence, part=self.part, sha256=self.sha256)
+        return _ref(self.source, self.sequence, self.part, self.sha256, self.received)
+
+
+def _ref(source: str, sequence: int, part: int, sha256: str, received: Instant) -> RecordRef:
+    return RecordRef(source=source, sequence=sequence, part=part, sha256=sha256, received=moment(received))
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ class Desk:
         return self.view.facts.binding.rule_set
 
     def records(self) -> tuple[RecordRef, ...]:
-        return () if self.report is None else (self.report.ref,)
+        return () if self.report is None else (self.report.ref(self.received),)
 
     def facts_at(self, at: Instant, terms: Terms) -> tuple[EventRef, ...]:
         """The facts that said what was in force: the envelope's, and the state's."""

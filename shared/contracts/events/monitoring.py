@@ -31,12 +31,16 @@ class RuleCode(StrEnum):
 
 
 class RecordRef(Contract):
-    """A metrics record that a finding stands on, by identity and by the SHA-256 of its value bytes."""
+    """A metrics record that a finding stands on, by identity and by the SHA-256 of its value bytes.
+
+    ``received`` is when it was taken, by a witness that its sender cannot forge; an event written before that was told has none.
+    """
 
     source: str
     sequence: int
     part: int
     sha256: Sha256
+    received: Instant | None = None
 
 
 class EventRef(Contract):
