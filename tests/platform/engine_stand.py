@@ -192,8 +192,8 @@ class Stand:
 
     async def quiet(self, engine: Engine) -> bool:
         """Everything read, judged and written, and every clock fired until now."""
-        progress = await engine.progress()
-        swept = await engine.swept_until()
+        progress = await engine.standing.progress()
+        swept = await engine.standing.swept_until()
         return progress.lag == 0 and progress.parked == 0 and swept is not None and swept >= self.clock.now()
 
     async def facts_read(self, upto: dict[int, int] | None = None) -> None:

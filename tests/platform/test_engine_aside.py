@@ -68,7 +68,7 @@ async def settled(site: Stand, engine: Engine, pilot: UUID) -> bool:
     if not book or book["unrolled"]:
         return False
     fired = book["next_due"] is None or book["next_due"] > site.clock.now()
-    return fired and (await engine.progress()).lag == 0
+    return fired and (await engine.standing.progress()).lag == 0
 
 
 async def one(site: Stand, query: str, *values: object) -> dict[str, Any]:
@@ -164,8 +164,8 @@ async def test_a_pilot_on_which_judging_fails_is_judged_later_as_if_it_had_not(
         )
         await time(engine, "2026-08-06 10:00")
         assert await states(site) == ["poison"]
-        assert (await engine.progress()).poison == 1
-        swept = await engine.swept_until()
+        assert (await engine.standing.progress()).poison == 1
+        swept = await engine.standing.swept_until()
         assert swept is not None and swept <= at("2026-08-06 09:00"), "an unfired clock is not said to have fired"
     async with site.running() as engine:  # another process: what waits, waits in the database
         await both(
@@ -184,7 +184,7 @@ async def test_a_pilot_on_which_judging_fails_is_judged_later_as_if_it_had_not(
         defect.pilots.clear()
         await resend(site, victim)
         await eventually(lambda: site.quiet(engine), within=WITHIN, what="all is judged")
-        assert await engine.swept_until() == site.clock.now()
+        assert await engine.standing.swept_until() == site.clock.now()
     assert await states(site) == ["done"]
     assert await outcome(site, victim) == await outcome(site, twin)
     assert (await outcome(site, twin))["findings"]

@@ -43,7 +43,7 @@ async def test_silence_falls_due_once_and_a_late_report_ends_it(site: Stand) -> 
     pilot = await site.pilot(AUDIENCE)
     async with site.running() as engine:
         await eventually(lambda: site.quiet(engine))
-        assert await engine.next_due() == at(DUE)
+        assert await engine.standing.next_due() == at(DUE)
         site.clock.time = at("2026-07-28 23:59")
         await eventually(lambda: site.quiet(engine))
         assert not await site.told(FindingOpened)
@@ -51,7 +51,7 @@ async def test_silence_falls_due_once_and_a_late_report_ends_it(site: Stand) -> 
         await eventually(lambda: site.quiet(engine))
         await site.send(pilot, 1, visitors(1, "2026-07-26 20:00"))
         await eventually(lambda: site.quiet(engine))
-        assert await engine.next_due() == at("2026-08-05 00:00")
+        assert await engine.standing.next_due() == at("2026-08-05 00:00")
     (opened,) = await site.told(FindingOpened)
     assert (opened.rule, opened.subject, opened.at) == ("silence", "main", at(DUE))
     (cleared,) = await site.told(FindingCleared)
@@ -66,7 +66,7 @@ async def test_facts_that_are_not_read_hold_every_clock(site: Stand) -> None:
         site.clock.time = at(DUE)
         await rounds(engine)
         assert not await site.told(FindingOpened)
-        assert await engine.swept_until() < site.clock.now()  # type: ignore[operator]
+        assert await engine.standing.swept_until() < site.clock.now()  # type: ignore[operator]
         await site.facts_read()
         await eventually(lambda: site.quiet(engine))
     assert len(await site.told(FindingOpened)) == 1
@@ -86,7 +86,7 @@ async def test_facts_set_aside_hold_the_clocks_of_their_pilot_alone(site: Stand)
         await rounds(engine)
         (opened,) = await site.told(FindingOpened)
         assert opened.pilot_id == free
-        assert await engine.swept_until() == at(DUE)
+        assert await engine.standing.swept_until() == at(DUE)
         async with site.db.tx() as tx:
             await tx.execute("delete from set_aside")
         await eventually(lambda: site.quiet(engine))
@@ -112,7 +112,7 @@ async def test_a_day_closes_at_midnight_and_is_told(site: Stand) -> None:
     async with site.running() as engine:
         await site.send(pilot, 1, visitors(1_500, "2026-07-20 08:00"))
         await eventually(lambda: site.quiet(engine))
-        assert await engine.next_due() == at("2026-07-21 00:00")
+        assert await engine.standing.next_due() == at("2026-07-21 00:00")
         for day in ("2026-07-21", "2026-07-22"):
             site.clock.time = at(f"{day} 12:00")
             await site.send(pilot, int(day[-2:]), visitors(10, f"{day} 08:00"))

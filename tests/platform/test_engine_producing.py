@@ -46,7 +46,7 @@ async def test_a_report_of_many_parts_counts_whole_and_its_request_is_done(site:
     pilot = await site.pilot(AUDIENCE)
     async with site.running(site.engine(unsigned=False)) as engine:
         report = await taken(site, pilot, 2_500)
-        assert (await engine.progress()).lag > 0
+        assert (await engine.standing.progress()).lag > 0
         await producing.produce(pilot, report.source, report.sequence)
         await eventually(lambda: site.quiet(engine))
     assert await site.total(pilot, "audience_live") == 2_500 * SCALE

@@ -26,12 +26,12 @@ from services.monitoring.engine.flushing import flush
 from services.monitoring.engine.judging import Judging
 from services.monitoring.engine.lane import Lane
 from services.monitoring.engine.measures import Measures
+from services.monitoring.engine.standing import Standing
 from services.monitoring.engine.taking_up import LimitReached, TakingUp
-from services.monitoring.store import aside, books, intake, pilots, positions, records
+from services.monitoring.store import aside, books, positions, records
 from services.monitoring.store.aside import CONSUMER
 from services.monitoring.store.positions import Fenced
 from shared.contracts.errors import Transient
-from shared.platform.bus import Progress
 from shared.platform.clock import Clock
 from shared.platform.db import Database
 from shared.platform.kafka import Kafka
@@ -98,6 +98,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         self._clocks = Clocks(
             db, kafka, self._judging, topic=topic, facts_topic=facts_topic, facts_consumer=facts_consumer
         )
+        self.standing = Standing(db, kafka, topic)
         self._taking_up = TakingUp(db, self._judging, topic, aside_limit)
         self._cluster = ""
         self._connected: bool | None = None
@@ -123,6 +124,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             try:
                 await consumer.start()
                 self._connected = True
+                pauses = backoff()
                 await self._work(consumer, stop)
             except (KafkaError, OSError, Transient) as error:
                 self._tick = time.monotonic()
@@ -150,34 +152,6 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             return next(f"the engine stopped: {reason}" for reason, _ in self._stopped.values())
         still = time.monotonic() - self._tick
         return None if still < STUCK_SECONDS else f"the engine's loop has stood still for {still:.0f} s"
-
-    async def progress(self) -> Progress:
-        """How far all workers have come together. ``lag`` counts records, requests that are not read and facts that are not taken in."""
-        ends = await self._kafka.end_offsets([self.topic])
-        async with self._db.tx() as tx:
-            known = await positions.all_of_them(tx)
-            parked = await records.count_parked(tx)
-            poison, _ = await aside.count(tx)
-            unread = await intake.count_unconsumed(tx) + await pilots.count_changed(tx)
-        behind = sum(max(0, end - known.get(number, ("", 0, None))[1]) for (_, number), end in ends.items())
-        return Progress(
-            consumed=sum(one[1] for one in known.values()), lag=behind + unread, parked=parked, poison=poison
-        )
-
-    async def swept_until(self) -> datetime | None:
-        """The domain time until which all clocks of the engine, on all partitions, have fired."""
-        count = len((await self._kafka.partitions([self.topic])).get(self.topic, []))
-        async with self._db.tx() as tx:
-            known = await positions.all_of_them(tx)
-        swept = [one[2] for one in known.values()]
-        if not count or len(swept) < count:
-            return None
-        return min((at for at in swept if at is not None), default=None) if None not in swept else None
-
-    async def next_due(self) -> datetime | None:
-        """The earliest clock that has not fired."""
-        async with self._db.tx() as tx:
-            return await books.next_due(tx)
 
     # --- which partitions are ours -------------------------------------------------------------------------------------------------
 
