@@ -28,6 +28,16 @@ class Decisions:
             if (cursor := page.next) is None:
                 return tuple(rows)
 
+    async def cases_of(self, pilot_id: UUID) -> tuple[http.CaseLine, ...]:
+        """All cases about a pilot, closed ones too, newest first."""
+        lines: list[http.CaseLine] = []
+        cursor: str | None = None
+        while True:
+            page = await self._to.get("/cases", http.CasePage, {"pilot_id": str(pilot_id), "cursor": cursor})
+            lines += page.rows
+            if (cursor := page.next) is None:
+                return tuple(lines)
+
     async def case(self, case_id: UUID) -> http.CaseView:
         return await self._to.get(f"/cases/{case_id}", http.CaseView)
 

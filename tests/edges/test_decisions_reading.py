@@ -11,7 +11,16 @@ import pytest
 
 from shared.contracts.events import applications as a
 from shared.contracts.events import monitoring as m
-from shared.contracts.http.decisions import CaseView, DecisionView, QueuePage, RegisterEntry, RegisterPage, Statistics
+from shared.contracts.http.decisions import (
+    CaseLine,
+    CasePage,
+    CaseView,
+    DecisionView,
+    QueuePage,
+    RegisterEntry,
+    RegisterPage,
+    Statistics,
+)
 from shared.contracts.pilot import Outcome, PilotState, Severity, Window
 from tests import decisions_kit as kit
 from tests.decisions_kit import at
@@ -66,7 +75,12 @@ async def test_the_queue_stands_by_the_statutory_clock_then_by_risk_and_every_pl
     assert page.total == 6 and page.next is None
     first = page.rows[0]
     assert first.reasons[0].code == "rank_overdue"
-    assert first.reasons[0].en.startswith("Overdue since 18/07/2026 00:00: finding cap_exceeded/crowd_peak/concurrent")
+    assert first.reasons[0].en.startswith(
+        "Overdue since 2026-07-18 00:00: finding: over the cap, crowd_peak, at one time"
+    )
+    assert first.reasons[0].vi.startswith(
+        "Quá hạn từ 18/07/2026 00:00: phát hiện: vượt giới hạn, crowd_peak, cùng một lúc"
+    )
     assert first.items[0].overdue
     assert page.rows[-1].awaiting == ("supplement",)
     assert [reason.code for reason in page.rows[2].reasons] == ["rank_due", "rank_risk", "rank_severity"]
@@ -135,12 +149,38 @@ async def test_each_authority_sees_its_own_queue_and_an_auditor_all_of_them_once
 )
 async def test_a_cursor_that_is_not_ours_is_refused(office: Office, cursor: str) -> None:
     pilot_id = await office.running()
-    for path in ("/queue?", "/register?", f"/decisions?pilot_id={pilot_id}&"):
-        case = path.startswith("/decisions")
+    for path in ("/queue?", "/register?", f"/cases?pilot_id={pilot_id}&", f"/decisions?pilot_id={pilot_id}&"):
+        case = "pilot_id" in path
         if case:
             await office.hear(kit.finding_opened(pilot_id, office.now))
         answer = await office.ask("lan", "GET", f"{path}cursor={cursor}")
         assert answer.status_code == 422, (path, answer.text)
+
+
+async def test_the_cases_of_a_pilot_are_listed_closed_ones_too_newest_first_page_by_page(office: Office) -> None:
+    pilot_id = await office.running()  # the standstill was its first case
+    for _ in range(3):
+        await office.hear(kit.finding_opened(pilot_id, office.now, severity=Severity.MAJOR))
+        case = await office.case_of(pilot_id)
+        await office.post("lan", f"/cases/{case['case_id']}/claim")
+        office.now += kit.HOUR
+        await issue(office, case, "warn", "finding")
+        office.now += kit.HOUR
+    await office.hear(kit.finding_opened(pilot_id, office.now, severity=Severity.MAJOR))
+    found: list[CaseLine] = []
+    behind = ""
+    while True:
+        page = CasePage.model_validate(await office.get("lan", f"/cases?pilot_id={pilot_id}&limit=2{behind}"))
+        found += page.rows
+        if page.next is None:
+            break
+        behind = f"&cursor={page.next}"
+    stored = await office.rows("select case_id from case_file where pilot_id = %s order by opened_at desc", pilot_id)
+    assert [one.case_id for one in found] == [row["case_id"] for row in stored]
+    assert [(one.state, one.closed_at is None) for one in found] == [("open", True), *[("closed", False)] * 4]
+    assert found[1].claims == {kit.CULTURE: "lan"}
+    assert [one.code.rpartition("-C")[2] for one in found] == ["5", "4", "3", "2", "1"]
+    assert (await office.ask("binh", "GET", f"/cases?pilot_id={pilot_id}")).status_code == 404
 
 
 # Public
@@ -317,7 +357,8 @@ async def test_what_does_not_exist_is_404_and_what_is_broken_422(office: Office)
     for path in ("/cases/{}", "/proposals/{}", "/decisions/{}"):
         assert (await office.ask("lan", "GET", path.format(uuid4()))).status_code == 404
         assert (await office.ask("lan", "GET", path.format("x"))).status_code == 422
-    assert (await office.ask("lan", "GET", f"/decisions?pilot_id={uuid4()}")).status_code == 404
+    for path in ("/cases", "/decisions"):
+        assert (await office.ask("lan", "GET", f"{path}?pilot_id={uuid4()}")).status_code == 404
     assert (await office.ask("binh", "GET", f"/chains/{kit.CULTURE}")).status_code == 404
     pilot_id, _, _ = await office.breached()
     case = await office.case_of(pilot_id)

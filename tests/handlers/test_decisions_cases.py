@@ -73,7 +73,7 @@ async def test_every_event_is_kept_as_a_fact_with_the_hash_of_its_bytes(office: 
     (row,) = await office.rows("select data from fact where event_id = %s", UUID(found["event_id"]))
     assert bytes(row["data"]) == heard.data()
     told = [line["en"] for line in case["timeline"]]
-    assert "Finding cap_exceeded about crowd_peak/concurrent, critical." in told
+    assert "Finding, critical: over the cap, crowd_peak, at one time." in told
 
 
 async def test_an_event_before_registration_is_kept_without_a_case(office: Office) -> None:

@@ -20,6 +20,7 @@ from deploy.local import clockfile, stack
 from deploy.local.instance import Instance
 from deploy.local.settings import LogLevel
 from shared.client import Client
+from tests.platform.cli_answers import case_view, pilot_view, register_entry
 
 PILOT = "0198f000-0000-7000-8000-000000000001"
 CASE = "0198f000-0000-7000-8000-000000000002"
@@ -217,12 +218,45 @@ def test_an_empty_queue_is_said(haukiem: Run, instance: Instance, answers: Answe
 
 def test_a_case_or_pilot_that_does_not_exist_is_one_line(haukiem: Run, instance: Instance, answers: Answers) -> None:
     answers["GET /queue"] = {"rows": [ROW], "total": 1}
-    code, _, err = haukiem("case", "HS-999999")
-    assert (code, err) == (1, "There is no open case HS-999999. The queue: haukiem queue\n")
+    for name in ("HS-999999", "HK-G16-26-999999-C1", CASE):
+        code, _, err = haukiem("case", name)
+        assert (code, err) == (
+            1,
+            f"There is no case {name}, and no pilot of that name with one. The queue: haukiem queue\n",
+        )
     code, _, err = haukiem("pilot", "HK-G16-26-999999")
     assert (code, err) == (1, "There is no pilot HK-G16-26-999999 in the register.\n")
     code, _, err = haukiem("pilot", PILOT)
     assert (code, err) == (1, "There is no such thing. (not_found, HTTP 404)\n")
+
+
+def test_a_case_is_found_by_its_code_closed_or_not_and_by_its_pilot_in_capitals_or_not(
+    haukiem: Run, instance: Instance, answers: Answers
+) -> None:
+    ids = {number: f"0198f000-0000-7000-8000-00000000001{number}" for number in (1, 2, 3)}
+    listed = [
+        {"case_id": ids[number], "code": f"HK-G16-26-000001-C{number}", "pilot_id": PILOT, "state": state,
+         "opened_at": "2026-07-19T23:00:00+07:00", "claims": {}}
+        for number, state in ((3, "closed"), (2, "open"), (1, "closed"))
+    ]  # fmt: skip
+    answers |= {
+        "GET /cases": {"rows": listed},
+        "GET /register/HK-G16-26-000001": register_entry("HK-G16-26-000001"),
+        **{f"GET /cases/{ids[number]}": case_view(ids[number], f"HK-G16-26-000001-C{number}") for number in ids},
+    }
+    for name, number in (
+        ("HK-G16-26-000001-C1", 1), ("hk-g16-26-000001-c3", 3), ("HK-G16-26-000001", 2), ("hk-g16-26-000001", 2),
+        (PILOT, 2), (ids[3], 3),
+    ):  # fmt: skip
+        code, out, err = haukiem("case", name)
+        assert (code, err) == (0, ""), name
+        assert out.startswith(f"HK-G16-26-000001-C{number} · "), name
+    assert "haukiem case HK-G16-26-000001-C1 (closed)" in out
+    listed.pop(1)
+    assert haukiem("case", PILOT)[1].startswith("HK-G16-26-000001-C3 · ")
+    answers[f"GET /pilots/{PILOT}"] = pilot_view()
+    code, out, _ = haukiem("pilot", "hk-g16-26-000001")
+    assert (code, out.startswith("HK-G16-26-000001 · Rent · restricted")) == (0, True)
 
 
 def test_dead_letters_are_listed_shown_and_sent_again(

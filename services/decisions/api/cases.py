@@ -13,6 +13,7 @@ from services.decisions.handlers import cases, proposals, reading
 from services.decisions.store.queue import Filter
 from shared.contracts.events.decisions import ItemKind
 from shared.contracts.http.decisions import (
+    CasePage,
     CaseView,
     ProposalView,
     ProposalWrite,
@@ -58,6 +59,11 @@ def _reading(routes: APIRouter, counter: Counter) -> None:
         )
         async with counter.db.tx() as tx:
             return await reading.show_queue(counter.desk, tx, wanted, limit, cursor, counter.clock.now())
+
+    @routes.get("/cases", name="decisions.cases.list", summary="The cases about a pilot, closed ones too, newest first")
+    async def page(grant: Granted, pilot_id: UUID, cursor: Cursor = None, limit: Limit = 50) -> CasePage:
+        async with counter.db.tx() as tx:
+            return await reading.list_cases(tx, grant, pilot_id, limit, cursor)
 
     @routes.get("/cases/{case_id}", name="decisions.cases.show", summary="A case with all that it is decided upon")
     async def show(case_id: UUID, grant: Granted) -> CaseView:

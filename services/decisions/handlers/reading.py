@@ -14,7 +14,7 @@ from services.decisions.core.clocks import soon
 from services.decisions.core.life import Proposal
 from services.decisions.core.model import Case, Item
 from services.decisions.handlers import showing
-from services.decisions.handlers.cursors import cursor_of, place_of, place_of_decision, places_cursor
+from services.decisions.handlers.cursors import cursor_of, instant_and_id, place_of, place_of_decision, places_cursor
 from services.decisions.handlers.desk import Desk, pilot_of_case, pilot_of_decision, see_pilot
 from services.decisions.handlers.words import ranked
 from services.decisions.store import cases, decisions
@@ -102,6 +102,26 @@ def _row(
 async def show_case(desk: Desk, tx: Tx, grant: Grant, case_id: UUID, now: datetime) -> http.CaseView:
     pilot_id = await pilot_of_case(tx, grant, case_id)
     return await showing.case(desk, tx, grant, pilot_id, case_id, now)
+
+
+async def list_cases(tx: Tx, grant: Grant, pilot_id: UUID, limit: int, cursor: str | None) -> http.CasePage:
+    """Every case that there ever was about a pilot, newest first."""
+    await see_pilot(tx, grant, pilot_id)
+    found = await cases.of_pilot(tx, pilot_id, limit + 1, None if cursor is None else instant_and_id(cursor))
+    lines = tuple(
+        http.CaseLine(
+            case_id=one.case_id,
+            code=one.code,
+            pilot_id=pilot_id,
+            state=one.state.value,
+            opened_at=one.opened_at,
+            closed_at=one.closed_at,
+            claims=dict(one.claims),
+        )
+        for one in found[:limit]
+    )
+    more = len(found) > limit
+    return http.CasePage(rows=lines, next=cursor_of([lines[-1].opened_at, lines[-1].case_id]) if more else None)
 
 
 async def show_decision(tx: Tx, grant: Grant, decision_id: UUID) -> http.DecisionView:

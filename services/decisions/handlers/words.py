@@ -10,7 +10,11 @@ from typing import Any
 from services.decisions.core.queue import Reason
 from shared.contracts.http.decisions import RankReason
 from shared.contracts.messages import text
+from shared.contracts.messages.words import item_words, word
 from shared.reference.calendar import VIETNAM
+
+VI, EN = 0, 1
+_INSTANT = ("%d/%m/%Y %H:%M", "%Y-%m-%d %H:%M")
 
 TOLD: dict[str, str] = {
     "ApplicationSubmitted": "told_application_submitted",
@@ -51,22 +55,42 @@ TOLD: dict[str, str] = {
 """The text that tells of each kind of fact; a kind without one is told by its name."""
 
 
+_CODES = frozenset(
+    {"kind", "rule", "severity", "reason", "state_before", "state_after", "cause", "outcome", "subject", "band"}
+)
+"""What is filled in as words rather than as the code that it is. An incident's kind is the enterprise's own and stays as it is."""
+
+
 def told(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
     """A fact in words; what its data does not say is left open."""
     code = TOLD.get(kind)
     if code is None:
         return kind, kind
-    known: defaultdict[str, Any] = defaultdict(lambda: "–", {k: v for k, v in data.items() if v is not None})
     found = text(code)
-    return found.vi.format_map(known), found.en.format_map(known)
+    said = {name: value for name, value in data.items() if name != "clock"}
+    return found.vi.format_map(_filled(said, VI)), found.en.format_map(_filled(said, EN))
 
 
 def ranked(reason: Reason) -> RankReason:
-    """A reason of a rank in words; instants as people in Vietnam read them."""
+    """A reason of a rank in words; instants in Vietnamese as people in Vietnam read them, in English as ISO 8601 has them."""
     found = text(reason.code)
-    params = {name: _shown(value) for name, value in reason.params.items()}
-    return RankReason(code=reason.code, vi=found.vi.format(**params), en=found.en.format(**params))
+    vi, en = (_filled(reason.params, language) for language in (VI, EN))
+    return RankReason(code=reason.code, vi=found.vi.format_map(vi), en=found.en.format_map(en))
 
 
-def _shown(value: object) -> object:
-    return f"{value.astimezone(VIETNAM):%d/%m/%Y %H:%M}" if isinstance(value, datetime) else value
+def _filled(data: Mapping[str, Any], language: int) -> Mapping[str, Any]:
+    """What fills a text of this language."""
+    known: defaultdict[str, Any] = defaultdict(lambda: "–")
+    known |= {name: _shown(name, value, language) for name, value in data.items() if value is not None}
+    if isinstance(data.get("kind"), str) and isinstance(data.get("subject"), str):
+        known["item"] = item_words(data["kind"], data["subject"], data.get("clock"))[language]
+    return known
+
+
+def _shown(name: str, value: object, language: int) -> object:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(VIETNAM):{_INSTANT[language]}}"
+    if name not in _CODES or not isinstance(value, str):
+        return value
+    parts = value.split("/") if name == "subject" else [value]
+    return ", ".join(word(part)[language] for part in parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +38,14 @@ async def cases_of(tx: Tx, pilot_ids: Collection[UUID]) -> dict[UUID, Case]:
     """The open case of each pilot that has one, by its pilot."""
     cursor = await tx.execute(CASE.select + "where pilot_id = any(%s) and closed_at is null", (list(pilot_ids),))
     return {case.pilot_id: case for case in map(CASE.read, await cursor.fetchall())}
+
+
+async def of_pilot(tx: Tx, pilot_id: UUID, limit: int, after: tuple[datetime, UUID] | None = None) -> list[Case]:
+    """Every case about the pilot, newest first, behind ``after``."""
+    behind = "" if after is None else "and (opened_at, case_id) < (%s, %s) "
+    sql = CASE.select + f"where pilot_id = %s {behind}order by opened_at desc, case_id desc limit %s"
+    cursor = await tx.execute(sql, (pilot_id, *(after or ()), limit))
+    return [CASE.read(row) for row in await cursor.fetchall()]
 
 
 async def items_of(tx: Tx, pilot_ids: Collection[UUID]) -> list[Item]:

@@ -10,6 +10,7 @@ _PUBLIC = rule(Ownership.PUBLIC)
 
 TABLE: dict[str, Rule] = {
     "decisions.queue": _READ,
+    "decisions.cases.list": _READ,
     "decisions.cases.show": _READ,
     "decisions.cases.claim": _ACT,
     "decisions.cases.release": _ACT,

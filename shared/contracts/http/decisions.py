@@ -428,6 +428,25 @@ class CaseView(Contract):
     options: tuple[DecisionOption, ...] = ()
 
 
+class CaseLine(Contract):
+    """A case in a list. ``claims`` says who holds it, by authority."""
+
+    case_id: UUID
+    code: str
+    pilot_id: UUID
+    state: Literal["open", "claimed", "closed"]
+    opened_at: Instant
+    closed_at: Instant | None = None
+    claims: dict[str, str]
+
+
+class CasePage(Contract):
+    """Newest first."""
+
+    rows: tuple[CaseLine, ...]
+    next: str | None = None
+
+
 class ChainView(Contract):
     """The chain of an authority's decisions, recomputed from what is stored. ``broken_at`` names the first decision that does not fit."""
 

@@ -186,16 +186,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     "cursor_invalid": ("Con trỏ trang không hợp lệ.", "The page cursor is not valid."),
     # Ranks
     "rank_overdue": (
-        "Quá hạn từ {due}: {kind} {subject}, thời hạn {clock}.",
-        "Overdue since {due}: {kind} {subject}, clock {clock}.",
+        "Quá hạn từ {due}: {item}.",
+        "Overdue since {due}: {item}.",
     ),
     "rank_due_soon": (
-        "Đến hạn trong một ngày làm việc, lúc {due}: {kind} {subject}, thời hạn {clock}.",
-        "Due within one working day, at {due}: {kind} {subject}, clock {clock}.",
+        "Đến hạn trong một ngày làm việc, lúc {due}: {item}.",
+        "Due within one working day, at {due}: {item}.",
     ),
     "rank_due": (
-        "Thời hạn gần nhất {due}: {kind} {subject}, {clock}.",
-        "Nearest clock {due}: {kind} {subject}, {clock}.",
+        "Thời hạn gần nhất {due}: {item}.",
+        "Due first, at {due}: {item}.",
     ),
     "rank_provisional": (
         "Thời hạn dựa trên ngày nghỉ chưa được công bố chính thức (lịch {calendar}).",
@@ -225,24 +225,24 @@ TEXTS: dict[str, tuple[str, str]] = {
     "told_periodic_report_filed": ("Báo cáo định kỳ số {number} được nộp.", "Periodic report {number} was filed."),
     "told_final_report_filed": ("Báo cáo tổng kết được nộp.", "The final report was filed."),
     "told_incident_reported": ("Doanh nghiệp báo cáo sự cố: {kind}.", "The enterprise reported an incident: {kind}."),
-    "told_decision_applied": ("Quyết định {kind} đã có hiệu lực trên thử nghiệm.", "The decision {kind} took effect."),
+    "told_decision_applied": ("Quyết định có hiệu lực: {kind}.", "The decision took effect: {kind}."),
     "told_decision_not_applied": (
-        "Quyết định {kind} không có tác dụng: {why}.",
-        "The decision {kind} was without effect: {why}.",
+        "Quyết định không có tác dụng ({kind}): {why}.",
+        "The decision was without effect ({kind}): {why}.",
     ),
     "told_finding_opened": (
-        "Phát hiện {rule} về {subject}, mức {severity}.",
-        "Finding {rule} about {subject}, {severity}.",
+        "Phát hiện mức {severity}: {rule}, {subject}.",
+        "Finding, {severity}: {rule}, {subject}.",
     ),
     "told_finding_escalated": (
-        "Phát hiện {rule} về {subject} tăng lên mức {severity}.",
-        "Finding {rule} about {subject} escalated to {severity}.",
+        "Phát hiện tăng lên mức {severity}: {rule}, {subject}.",
+        "Finding escalated to {severity}: {rule}, {subject}.",
     ),
     "told_finding_cleared": (
-        "Phát hiện {rule} về {subject} tự hết ({reason}).",
-        "Finding {rule} about {subject} cleared ({reason}).",
+        "Phát hiện tự hết: {rule}, {subject} ({reason}).",
+        "Finding cleared: {rule}, {subject} ({reason}).",
     ),
-    "told_measure_taken": ("Áp dụng biện pháp tạm thời {kind}.", "The interim measure {kind} was taken."),
+    "told_measure_taken": ("Áp dụng biện pháp tạm thời: {kind}.", "An interim measure was taken: {kind}."),
     "told_metrics_report_rejected": ("Một báo cáo số liệu bị từ chối.", "A metrics report was rejected."),
     "told_tip_received": ("Nhận phản ánh của người dân.", "A tip from the public was received."),
     "told_referral_received": (
@@ -251,11 +251,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "told_case_opened": ("Mở vụ việc {code}.", "The case {code} was opened."),
     "told_case_closed": ("Vụ việc đóng.", "The case was closed; nothing in it is open."),
-    "told_item_opened": ("Mở mục {kind}: {subject}.", "Item opened, {kind}: {subject}."),
+    "told_item_opened": ("Mở mục {item}.", "Item opened, {item}."),
     "told_item_resolved": ("Mục {kind} được giải quyết ({reason}).", "Item {kind} resolved ({reason})."),
     "told_reply_requested": (
-        "Đề nghị doanh nghiệp giải trình về dự thảo {kind}.",
-        "The enterprise was asked to reply to a proposed {kind}.",
+        "Đề nghị doanh nghiệp giải trình về dự thảo: {kind}.",
+        "The enterprise was asked to reply to what is proposed: {kind}.",
     ),
     "told_case_supplement_requested": (
         "Yêu cầu doanh nghiệp bổ sung trong vụ việc.",
