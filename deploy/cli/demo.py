@@ -16,7 +16,9 @@ from deploy.cli.clock import ClockHand
 from deploy.cli.failing import Failure
 from deploy.cli.session import AsJson, interruptible, out, print_json, run
 from deploy.demo import run as season_run
-from deploy.demo import script, summary
+from deploy.demo import script, season, summary
+from deploy.demo.look import Seen
+from deploy.demo.tour import tour
 from deploy.local import stack
 from deploy.local.instance import Instance
 from shared.client import Addresses
@@ -24,6 +26,7 @@ from shared.client.ops import Progress as ServiceProgress
 from shared.reference.calendar import VIETNAM
 
 INSTANCE = "demo"
+BY_ITSELF = "»"
 
 
 def register(app: typer.Typer) -> None:
@@ -37,47 +40,62 @@ def demo(
     ] = INSTANCE,
     as_json: AsJson = False,
 ) -> None:
-    """Play the season 2007/2008 of Broadway as pilots, from registration to the end. Exit code 0 only when all invariants hold."""
+    """Play a season of Broadway as pilots, from registration to the end. Exit code 0 only when all invariants hold.
+
+    The figures are those of the season 2007/2008, played on the calendar of 2026/2027.
+    """
     if os.environ.get("HAUKIEM_OIDC_ISSUER"):
         raise Failure("The season's people sign in at the development issuer: unset HAUKIEM_OIDC_ISSUER.", 2)
     chosen = Instance(instance)
     console = Console(stderr=True, highlight=False, soft_wrap=True) if as_json else out()
     played = script.load()
     say = lambda line: console.print(line, markup=False)  # noqa: E731 -- a printer for the stack
-    console.print(
-        f"The season {played.season.opens:%Y}/{played.season.stops:%Y} begins on an empty stack {instance!r}."
-    )
+    for line in beginning(played, instance):
+        console.print(line, markup=False)
     with interruptible():
         stack.clean(chosen, say=lambda _: None)
         stack.up(chosen, clock=played.season.opens, say=say)
-    found = _play(chosen, weeks, console)
+    ended = _play(chosen, weeks, console)
+    found = ended.summary
     path = chosen.folder / "demo-summary.json"
     season_run.write(found, path)
     if as_json:
         print_json(found)
     else:
         summary.show(found, console)
-        _look_around(console, path.as_posix())
+        _look_around(console, ended.seen, path.as_posix())
     if not found.holds:
         raise typer.Exit(1)
 
 
-def _play(chosen: Instance, weeks: int | None, console: Console) -> summary.Summary:
+def beginning(played: script.Script, instance: str) -> tuple[str, ...]:
+    """What the screen says first: whose figures these are, when they are played, and how to read what follows."""
+    opens, stops = played.season.opens, played.season.stops
+    return (
+        f"The figures of Broadway's season {season.FIRST_WEEK:%Y}/{season.LAST_WEEK:%Y}, played on the calendar of "
+        f"{opens:%Y}/{stops:%Y}, on an empty stack {instance!r}.",
+        f"Times are Vietnam's (+07:00). {BY_ITSELF} marks what the system does by itself; the other lines are people's acts.",
+    )
+
+
+def _play(chosen: Instance, weeks: int | None, console: Console) -> season_run.Played:
     place = season_run.Place(
         addresses=Addresses(**chosen.urls), kafka=chosen.kafka_bootstrap, hand=ClockHand(chosen), mint=chosen.mint
     )
     with _Watching(console, place.hand.now(), season_run.stop_of(weeks)) as watching:
-        return run(season_run.play(place, weeks=weeks, told=watching.told, stepped=watching.stepped)).summary
+        return run(
+            season_run.play(place, weeks=weeks, told=watching.told, noticed=watching.noticed, stepped=watching.stepped)
+        )
 
 
 class _Watching:
-    """Progress while it runs: a bar in a terminal, and else a line for each act and each simulated month."""
+    """A line for each act and for what the system does by itself; a bar in a terminal, and else a line for each simulated month."""
 
     def __init__(self, console: Console, begins: datetime, ends: datetime) -> None:
         self._console = console
         self._begins = begins
         self._days = max(1, (ends - begins).days)
-        self._month = ""
+        self._month: datetime | None = None
         self._began = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn(),
@@ -93,27 +111,31 @@ class _Watching:
         self._bar.stop()
 
     def told(self, at: datetime, what: str) -> None:
-        self._console.print(f"{at.astimezone(VIETNAM):%Y-%m-%d %H:%M}  {what}", markup=False)
+        self._line(at, f"  {what}", "")
+
+    def noticed(self, at: datetime, what: str) -> None:
+        self._line(at, f"{BY_ITSELF} {what}", "cyan")
+
+    def _line(self, at: datetime, what: str, style: str) -> None:
+        self._turn_to(at)
+        self._console.print(f"{at.astimezone(VIETNAM):%Y-%m-%d %H:%M}  {what}", markup=False, style=style)
 
     def stepped(self, at: datetime, progress: Mapping[str, ServiceProgress]) -> None:
         local = at.astimezone(VIETNAM)
         self._bar.update(self._task, completed=(at - self._begins).days, description=f"{local:%d %B %Y}")
-        if self._month != (month := f"{local:%B %Y}"):
+
+    def _turn_to(self, at: datetime) -> None:
+        """A heading where a month begins. What is told of an earlier instant stands under the month that has begun."""
+        month = at.astimezone(VIETNAM).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        if self._month is None or month > self._month:
             self._month = month
             if not self._console.is_terminal:
-                self._console.print(f"-- {month} ({time.monotonic() - self._began:.0f} s)", markup=False)
+                self._console.print(f"-- {month:%B %Y} ({time.monotonic() - self._began:.0f} s)", markup=False)
 
 
-def _look_around(console: Console, path: str) -> None:
-    console.print("\nThe stack goes on running. Look around:", style="bold")
-    for command, what in (
-        ("haukiem queue", "the queue, with the reasons of each rank"),
-        ("haukiem case <id or pilot code>", "a case with its evidence and timeline"),
-        ("haukiem pilot <code>", "a pilot as its enterprise sees it"),
-        ("haukiem replay <decision id>", "recompute what a decision stood on"),
-        ("haukiem token officer", "a token to call the services with"),
-        ("haukiem clock forward --to <instant>", "let time pass"),
-        ("haukiem status, haukiem down", "what runs where; stop it all"),
-    ):
-        console.print(f"  {command:40} {what}", markup=False)
+def _look_around(console: Console, seen: Seen, path: str) -> None:
+    console.print("\nThe stack goes on running. Look around (alias haukiem=.venv/bin/haukiem):", style="bold")
+    for command, what in tour(seen):
+        console.print(f"  {command}", markup=False)
+        console.print(f"      {what}", markup=False, style="dim")
     console.print(f"The summary as JSON: {path}", markup=False)

@@ -72,6 +72,7 @@ class EventLog:
     def __init__(self, consumer: AIOKafkaConsumer, kafka: Kafka) -> None:
         self._consumer = consumer
         self._kafka = kafka
+        self._followed: list[TopicPartition] = []
 
     async def whole(self, topics: Collection[Topic] = TOPICS) -> list[Logged]:
         """Every record of these topics, partition by partition in its order."""
@@ -88,6 +89,15 @@ class EventLog:
         ]
         return [record for record in await self._read(places) if record.key == key]
 
+    async def news(self, topics: Collection[Topic]) -> list[Logged]:
+        """What was appended since the last call; at the first call, everything. A log that is followed serves nothing else."""
+        if not self._followed:
+            known = await self._kafka.partitions([topic.name for topic in topics])
+            self._followed = [TopicPartition(topic, number) for topic in known for number in known[topic]]
+            self._consumer.assign(self._followed)
+            await self._consumer.seek_to_beginning(*self._followed)
+        return await self._up_to(await self._consumer.end_offsets(self._followed))
+
     async def _read(self, places: list[TopicPartition]) -> list[Logged]:
         consumer = self._consumer
         if not places:
@@ -95,6 +105,11 @@ class EventLog:
         consumer.assign(places)
         ends: Mapping[TopicPartition, int] = await consumer.end_offsets(places)
         await consumer.seek_to_beginning(*places)
+        return await self._up_to(ends)
+
+    async def _up_to(self, ends: Mapping[TopicPartition, int]) -> list[Logged]:
+        """From where each partition stands to its end in ``ends``."""
+        consumer = self._consumer
         found: list[Logged] = []
         async with asyncio.timeout(_PATIENCE_SECONDS) as limit:
             left = {place for place, end in ends.items() if await consumer.position(place) < end}
@@ -108,6 +123,7 @@ class EventLog:
                 if batches:
                     # Patience is for a log that gives nothing, not for a long one.
                     limit.reschedule(asyncio.get_running_loop().time() + _PATIENCE_SECONDS)
+        consumer.resume(*ends)
         return sorted(found, key=lambda one: (one.topic, one.partition, one.offset))
 
 

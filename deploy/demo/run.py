@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
 
+from aiokafka.errors import KafkaError
+
 from deploy.cli.eventlog import event_log
 from deploy.cli.replaying import replay_all
 from deploy.demo import invariants, script, season, summary
-from deploy.demo.director import Director
+from deploy.demo.director import Director, Hear, deaf
 from deploy.demo.forward import Hand, forward, wait_for_quiet
 from deploy.demo.look import Seen, look
+from deploy.demo.narrator import Narrator
 from deploy.demo.stage import Mint, Stage
 from shared.client import Addresses, Patience, connections
 from shared.client.ops import Progress
+from shared.contracts.errors import Transient
+from shared.contracts.topics import APPLICATIONS, DECISIONS, MONITORING
 from shared.reference.calendar import VIETNAM
 from shared.reference.load import load_calendar
 
@@ -46,6 +52,8 @@ class Played:
 
 Told = Callable[[datetime, str], None]
 """Is told of what people do."""
+Noticed = Callable[[datetime, str], None]
+"""Is told of what the system does by itself."""
 Stepped = Callable[[datetime, Mapping[str, Progress]], None]
 """Is told of each step of the clock."""
 
@@ -65,6 +73,7 @@ async def play(
     *,
     weeks: int | None = None,
     told: Told = lambda at, what: None,
+    noticed: Noticed | None = None,
     stepped: Stepped = lambda at, progress: None,
 ) -> Played:
     """Play the season, or its first ``weeks``, and sum it up.
@@ -80,9 +89,35 @@ async def play(
             played, season.load(), load_calendar(), place.addresses, place.mint, http, Patience(RETRY_SECONDS)
         )
         services = list(stage.ops.ops.values())
-        director = Director(stage, until, told)
-        steps = await forward(place.hand, services, until, agenda=director.agenda, play=director.play, watch=stepped)
+        async with _listening(place, stage, noticed) as hear:
+            director = Director(stage, until, told, hear)
+            steps = await forward(
+                place.hand, services, until, agenda=director.agenda, play=director.play, watch=stepped
+            )
+            await hear()
         return await _sum_up(place, stage, began, steps)
+
+
+@asynccontextmanager
+async def _listening(place: Place, stage: Stage, noticed: Noticed | None) -> AsyncIterator[Hear]:
+    """Follows the event log for who wants to hear it: what is new is read when the services are quiet, and nothing is waited for."""
+    if noticed is None:
+        yield deaf
+        return
+    narrator = Narrator(lambda pilot_id: stage.show_of(pilot_id) or str(pilot_id))
+    kinds = {kind.type_name() for kind in Narrator.KINDS}
+    async with event_log(place.kafka) as log:
+
+        async def hear() -> None:
+            try:
+                news = await log.news((APPLICATIONS, MONITORING, DECISIONS))
+            except (KafkaError, TimeoutError, Transient):
+                return  # a broker that is away for a moment: the season itself waits for it, and loses no more than a line
+            events = (one.event for one in news if one.meta is not None and one.meta.type in kinds)
+            for at, what in narrator.tell(event for event in events if event is not None):
+                noticed(at, what)
+
+        yield hear
 
 
 async def _sum_up(place: Place, stage: Stage, began: float, steps: int) -> Played:

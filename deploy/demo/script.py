@@ -226,6 +226,10 @@ class Script(_Row):
         """Raises ``KeyError`` for somebody who is not in the script."""
         return {person.sub: person for person in self.person}[sub]
 
+    def proposal(self, name: str) -> Proposing:
+        """The act that makes the proposal of this name. Raises ``KeyError`` when none does."""
+        return {act.name: act for act in self.act if isinstance(act, Proposing)}[name]
+
 
 def load(path: Path = SCRIPT) -> Script:
     """The script of ``path``. Raises ``ValueError`` that says which row is wrong."""

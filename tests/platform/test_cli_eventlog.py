@@ -57,6 +57,24 @@ async def test_a_pilots_share_is_complete_and_in_order(kafka_bootstrap: str, top
                 assert mine == [f"{pilot}/{number}" for number in range(5)]
 
 
+async def test_a_followed_log_gives_each_record_once_as_it_comes(
+    kafka_bootstrap: str, topics: tuple[Topic, Topic]
+) -> None:
+    producer = Kafka(kafka_bootstrap, client_id="test").producer()
+    await producer.start()
+    async with event_log(kafka_bootstrap) as log:
+        assert len(await log.news(topics)) == 200
+        assert await log.news(topics) == []
+        for number in (5, 6):
+            for pilot in PILOTS:
+                await producer.send_and_wait(
+                    topics[0].name, key=str(pilot).encode(), value=f"{pilot}/{number}".encode()
+                )
+            found = await log.news(topics)
+            assert sorted(one.data.decode() for one in found) == sorted(f"{pilot}/{number}" for pilot in PILOTS)
+    await producer.stop()
+
+
 async def test_a_topic_that_is_not_there_is_empty(kafka_bootstrap: str) -> None:
     async with event_log(kafka_bootstrap) as log:
         assert await log.whole([replace(METRICS, name=uuid4().hex)]) == []
