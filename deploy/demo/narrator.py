@@ -22,10 +22,10 @@ NAMED = 3
 
 UNITS = {"crowd_peak": "people at one time", "audience_live": "people in all", "revenue_vnd": "VND of revenue in all"}
 _WINDING = {
-    Outcome.EXPIRED: "its time is over",
-    Outcome.WITHDRAWN: "it was withdrawn",
-    Outcome.TERMINATED: "it was terminated",
-    Outcome.REFUSED: "it was refused",
+    Outcome.EXPIRED: "the time is up",
+    Outcome.WITHDRAWN: "withdrawn by the enterprise",
+    Outcome.TERMINATED: "terminated by a decision",
+    Outcome.REFUSED: "refused by a decision",
 }
 
 

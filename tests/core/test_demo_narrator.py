@@ -84,6 +84,8 @@ def test_what_several_meet_at_one_instant_is_one_line(narrator: Narrator) -> Non
     assert said(narrator, *map(started, (THREE, ONE, TWO))) == ["Chicago, Jersey Boys and Rent start by themselves"]
     assert said(narrator, *map(started, SHOWS)) == ["4 pilots start by themselves"]
     assert said(narrator, started(ONE)) == ["Chicago starts by itself"]
+    ending = [kit.winding_down(one, SUNDAY) for one in (ONE, TWO)]
+    assert said(narrator, *ending) == ["Chicago and Jersey Boys wind down: the time is up"]
     assert said(narrator, silent(ONE), silent(FOUR)) == [
         "Chicago and Wicked fall silent: no figures for 2026-11-09 to 2026-11-15"
     ]
@@ -99,7 +101,7 @@ def test_each_turn_of_a_pilot_is_told(narrator: Narrator) -> None:
     )
     for event, what in (
         (d.MeasureLapsed(at=SUNDAY, pilot_id=ONE, measure_id=uuid4()), "the measure lapses"),
-        (kit.winding_down(ONE, SUNDAY), "Chicago winds down: its time is over"),
+        (kit.winding_down(ONE, SUNDAY), "Chicago winds down: the time is up"),
         (kit.ended(ONE, SUNDAY, outcome=Outcome.COMPLETED), "Chicago has ended: completed"),
         (kit.not_applied(ONE, SUNDAY, uuid4(), "continue"), "the decision is without effect"),
         (longer, "Chicago stays silent: no figures for 2026-11-09 to 2026-11-15 either: major"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from uuid import UUID, uuid4
@@ -73,6 +74,17 @@ async def test_a_followed_log_gives_each_record_once_as_it_comes(
             found = await log.news(topics)
             assert sorted(one.data.decode() for one in found) == sorted(f"{pilot}/{number}" for pilot in PILOTS)
     await producer.stop()
+
+
+async def test_to_follow_a_log_in_which_nothing_happens_waits_for_nothing(
+    kafka_bootstrap: str, topics: tuple[Topic, Topic]
+) -> None:
+    """A fetch that the broker holds for news holds up the next question on its connection: half a second each time, if it is let."""
+    async with event_log(kafka_bootstrap) as log:
+        await log.news(topics)
+        async with asyncio.timeout(5):
+            for _ in range(20):
+                assert await log.news(topics) == []
 
 
 async def test_a_topic_that_is_not_there_is_empty(kafka_bootstrap: str) -> None:
