@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.contracts.base import Contract
-from shared.contracts.messages import text
+from shared.contracts.messages import TEXTS, text
 
 
 class Problem(Contract):
@@ -47,10 +47,14 @@ class Refused(HaukiemError):
 
 
 class NotFound(HaukiemError):
-    """There is no such thing, or it is not the caller's to see: HTTP 404 for both, so that a foreign id tells nothing."""
+    """There is no such thing, or it is not the caller's to see: HTTP 404 for both, so that a foreign id tells nothing.
 
-    def __init__(self, what: str = "resource") -> None:
-        self.main = problem("not_found", what=what)
+    ``what`` chooses the words: those of ``not_found_<what>`` where there are any.
+    """
+
+    def __init__(self, what: str = "") -> None:
+        code = f"not_found_{what.replace(' ', '_')}"
+        self.main = problem(code if code in TEXTS else "not_found").model_copy(update={"code": "not_found"})
         super().__init__(self.main.en)
 
 

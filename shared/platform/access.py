@@ -70,7 +70,7 @@ class Grant:
         confined = not self.sees_all and bool(self.roles & _OWN_BY_AUTHORITY)
         return self.caller.authority if confined else None
 
-    def check(self, *, org: str | None = None, authorities: Iterable[str] = (), what: str = "resource") -> None:
+    def check(self, *, org: str | None = None, authorities: Iterable[str] = (), what: str = "") -> None:
         """Raise :class:`NotFound` unless the thing that belongs to ``org`` and lies with ``authorities`` is the caller's to touch."""
         if self.sees_all or (org is not None and self.org == org):
             return

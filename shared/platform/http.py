@@ -224,8 +224,8 @@ def _on_invalid(request: Request, error: Exception) -> Response:
     found = error.errors()
     broken = next((each for each in found if each["type"] == "json_invalid"), None)
     if broken is not None:
-        why = f"{broken.get('ctx', {}).get('error', 'unreadable')} @ {broken['loc'][-1]}"
-        return problems.answer(request, 400, problem("invalid_json", why=why))
+        place = validation.line_and_column(error.body, broken["loc"][-1])
+        return problems.answer(request, 400, problem("invalid_json", place=place))
     located = validation.problems(found, error.body)
     return problems.answer(request, 422, located[0], located)
 
@@ -234,11 +234,11 @@ def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     match error.status_code:
         case 404:
-            main = problem("not_found", what="resource")
+            main = problem("not_found")
         case 405:
             main = problem("method_not_allowed", method=request.method)
         case 400:
-            main = problem("invalid_json", why=validation.printable(str(error.detail)))
+            main = problem("invalid_json", place="1:1")
         case _:
             raise error
     return problems.answer(request, error.status_code, main, headers=error.headers)

@@ -10,70 +10,8 @@ from typing import Any
 
 from shared.contracts.errors import Problem, Refused, problem
 from shared.contracts.messages import text
+from shared.platform.field_texts import FIELDS, RULE
 from shared.platform.problems import pointer
-
-_NOT_A_NUMBER = "phải là số"
-_NOT_AN_OBJECT = "phải là một đối tượng JSON"
-_NOT_AN_INSTANT = "phải là thời điểm theo RFC 3339, kèm độ lệch giờ như +07:00"
-_NOT_A_DATE = "phải là ngày theo dạng NĂM-THÁNG-NGÀY"
-
-# By pydantic's error type (docs.pydantic.dev/latest/errors/validation_errors); a template's parameters are the error's context.
-_VIETNAMESE: dict[str, str] = {
-    "missing": "thiếu trường bắt buộc này",
-    "extra_forbidden": "mẫu không có trường này",
-    "string_type": "phải là chuỗi ký tự",
-    "string_too_short": "cần ít nhất {min_length} ký tự",
-    "string_too_long": "không được quá {max_length} ký tự",
-    "string_pattern_mismatch": "không đúng mẫu {pattern}",
-    "string_unicode": "có ký tự không hợp lệ trong Unicode",
-    "int_type": "phải là số nguyên",
-    "int_parsing": "phải là số nguyên",
-    "int_from_float": "phải là số nguyên, không có phần lẻ",
-    "int_parsing_size": "số quá lớn",
-    "float_type": _NOT_A_NUMBER,
-    "float_parsing": _NOT_A_NUMBER,
-    "finite_number": "phải là số hữu hạn",
-    "decimal_type": _NOT_A_NUMBER,
-    "decimal_parsing": _NOT_A_NUMBER,
-    "decimal_max_digits": "không được quá {max_digits} chữ số",
-    "decimal_max_places": "không được quá {decimal_places} chữ số sau dấu phẩy",
-    "decimal_whole_digits": "không được quá {whole_digits} chữ số trước dấu phẩy",
-    "bool_type": "phải là true hoặc false",
-    "bool_parsing": "phải là true hoặc false",
-    "uuid_type": "phải là UUID",
-    "uuid_parsing": "phải là UUID",
-    "datetime_type": _NOT_AN_INSTANT,
-    "datetime_parsing": _NOT_AN_INSTANT,
-    "datetime_from_date_parsing": _NOT_AN_INSTANT,
-    "timezone_aware": _NOT_AN_INSTANT,
-    "instant_out_of_range": "phải nằm trong khoảng từ năm 1900 đến năm 2999",
-    "date_type": _NOT_A_DATE,
-    "date_parsing": _NOT_A_DATE,
-    "date_from_datetime_parsing": _NOT_A_DATE,
-    "date_from_datetime_inexact": _NOT_A_DATE,
-    "greater_than": "phải lớn hơn {gt}",
-    "greater_than_equal": "phải từ {ge} trở lên",
-    "less_than": "phải nhỏ hơn {lt}",
-    "less_than_equal": "không được quá {le}",
-    "multiple_of": "phải là bội số của {multiple_of}",
-    "enum": "phải là một trong: {expected}",
-    "literal_error": "phải là một trong: {expected}",
-    "list_type": "phải là một danh sách",
-    "tuple_type": "phải là một danh sách",
-    "set_type": "phải là một danh sách",
-    "too_short": "cần ít nhất {min_length} mục",
-    "too_long": "không được quá {max_length} mục",
-    "dict_type": _NOT_AN_OBJECT,
-    "model_type": _NOT_AN_OBJECT,
-    "model_attributes_type": _NOT_AN_OBJECT,
-    "union_tag_not_found": "thiếu trường phân loại {discriminator}",
-    "union_tag_invalid": "trường phân loại {discriminator} phải là một trong: {expected_tags}",
-    "none_required": "phải để trống (null)",
-    "json_invalid": "không phải JSON hợp lệ",
-    "recursion_depth_exceeded": "lồng nhau quá sâu",
-    "named_twice": "không được nêu cùng một mục hai lần",
-    "url_parsing": "phải là một địa chỉ URL",
-}
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """Characters that JSON can carry and PostgreSQL cannot keep: NUL, and halves of surrogate pairs that stand alone."""
@@ -111,7 +49,10 @@ def check_known(parameters: Iterable[str], known: Collection[str]) -> None:
 
 
 def check_json(body: bytes) -> None:
-    """Refuse a JSON body with text that cannot be stored, or a number that is none. What is no JSON at all is left to the parser."""
+    """Refuse a JSON body that is ``null`` (which is not the same as none), with text that cannot be stored, or with a number that is
+    none. What is no JSON at all is left to the parser."""
+    if body.strip() == b"null":
+        raise _refused(_said("", "model_type"))
     if not _SUSPECT.search(body):
         return
     try:
@@ -120,9 +61,9 @@ def check_json(body: bytes) -> None:
         return
     for place, value in _leaves(document):
         if isinstance(value, _Constant):
-            raise _refused(_said(place, "phải là số hữu hạn", f"{value.name} is no number"))
+            raise _refused(_said(place, "not_finite", name=value.name))
         if isinstance(value, float) and math.isinf(value):
-            raise _refused(_said(place, "số quá lớn", "the number is too large"))
+            raise _refused(_said(place, "too_large"))
         if isinstance(value, str) and UNSTORABLE.search(value):
             raise _unstorable(place)
 
@@ -132,9 +73,16 @@ def printable(value: str) -> str:
     return "".join(char if char.isprintable() else "\ufffd" for char in value[:100])
 
 
+def line_and_column(document: Any, position: Any) -> str:
+    """Where the character at ``position`` of ``document`` stands, as ``line:column``, both from 1."""
+    if not isinstance(document, str) or not isinstance(position, int):
+        return "1:1"
+    return f"{document.count(chr(10), 0, position) + 1}:{position - document.rfind(chr(10), 0, position)}"
+
+
 def unstorable_value() -> Problem:
     """A value of which no more is known than that the database could not keep it."""
-    return _said("", "có giá trị ngoài phạm vi lưu được", "it has a value outside the range that can be stored")
+    return _said("", "out_of_range")
 
 
 class _Constant:
@@ -161,8 +109,7 @@ def _leaves(document: Any) -> Iterator[tuple[str, Any]]:
 
 def _unstorable(place: str) -> Refused:
     place = UNSTORABLE.sub("\ufffd", place)
-    found = _said(place, "có ký tự NUL hoặc ký tự Unicode không hợp lệ", "it has a NUL or an invalid Unicode character")
-    return _refused(found)
+    return _refused(_said(place, "unstorable"))
 
 
 def _refused(found: Problem) -> Refused:
@@ -189,24 +136,21 @@ def _placed(error: Mapping[str, Any], sent: Any) -> Sequence[Any]:
 
 def _problem(error: Mapping[str, Any], location: Sequence[Any]) -> Problem:
     place = UNSTORABLE.sub("\ufffd", pointer(location))
-    english = UNSTORABLE.sub("\ufffd", str(error["msg"])).removeprefix("Value error, ")
-    template = _VIETNAMESE.get(error["type"])
-    try:
-        vietnamese = template.format(**error.get("ctx", {})) if template else f"không đạt quy tắc ({english})"
-    except (KeyError, IndexError):
-        vietnamese = f"không đạt quy tắc ({english})"
-    return _said(place, UNSTORABLE.sub("\ufffd", vietnamese), english)
+    return _said(place, error["type"], **error.get("ctx", {}))
 
 
-def _said(place: str, vietnamese: str, english: str) -> Problem:
-    words, field = text("invalid_field"), _field(place)
+def _said(place: str, wrong: str, **context: object) -> Problem:
+    """The problem at ``place``, by the type of what is wrong; ``context`` fills its words."""
+    words, why = text("invalid_field" if place else "invalid_body"), FIELDS.get(wrong, RULE)
+    vi, en = (UNSTORABLE.sub("\ufffd", each.format(**context)) for each in (why.vi, why.en))
+    field = _field(place)
     return Problem(
         pointer=place,
         code="invalid_field",
-        vi=words.vi.format(field=field, why=vietnamese),
-        en=words.en.format(field=field, why=english),
+        vi=words.vi.format(field=field, why=vi),
+        en=words.en.format(field=field, why=en),
     )
 
 
 def _field(place: str) -> str:
-    return place.lstrip("/").replace("/", ".").replace("~1", "/").replace("~0", "~") or "(body)"
+    return place.lstrip("/").replace("/", ".").replace("~1", "/").replace("~0", "~")

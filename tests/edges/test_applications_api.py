@@ -340,7 +340,7 @@ def test_a_request_is_shown_with_its_date_and_a_reply_closes_it(edge: Edge, runn
 
 
 def test_a_rejected_report_is_shown_with_what_was_wrong_with_it(edge: Edge, running: str) -> None:
-    wrong = problem("invalid_json", why="?")
+    wrong = problem("invalid_json", place="1:1")
     rejected = MetricsReportRejected(
         at=kit.MONDAY, pilot_id=UUID(running), source="main", sequence=3, record_sha256=kit.HASH, problems=(wrong,)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -53,7 +54,13 @@ def _json(body: bytes) -> Any:
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        raise Refused("invalid_json", status=400, why=validation.printable(str(error))) from None
+        raise Refused("invalid_json", status=400, place=_place(error)) from None
+
+
+def _place(error: ValueError) -> str:
+    """Where the parser stopped, as ``line:column``, which its message says at its end."""
+    found = re.search(r"line (\d+) column (\d+)", str(error))
+    return f"{found[1]}:{found[2]}" if found else "1:1"
 
 
 def _text(body: bytes) -> str:
@@ -72,7 +79,7 @@ def _lines(text: str) -> Iterable[Any]:
         try:
             yield from_json(line, allow_inf_nan=False)
         except ValueError as error:
-            wrong.append(problem("invalid_json", f"/samples/{number}", None, why=validation.printable(str(error))))
+            wrong.append(problem("invalid_json", f"/samples/{number}", None, place=_place(error)))
     if wrong:
         raise _refused(told(wrong, len(wrong)))
 
