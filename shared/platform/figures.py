@@ -24,11 +24,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Figure:
-    """A gauge ``haukiem_<name>``."""
+    """A gauge ``haukiem_<name>``. ``known`` are values of its labels that are 0 where nothing was counted of them, so that an alert on
+    them has a series from the first count on."""
 
     name: str
     text: str
     labels: tuple[str, ...] = ()
+    known: tuple[tuple[str, ...], ...] = ()
 
 
 Counted = Mapping[str, Mapping[tuple[str, ...], float]]
@@ -51,6 +53,7 @@ class Figures(Collector):
         self._seconds = seconds
         self._counted: Counted = {}
         self._at = 0.0
+        metrics.figures_failures.labels(of)
         metrics.registry.register(self)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -78,7 +81,8 @@ class Figures(Collector):
     def collect(self) -> Iterable[Metric]:
         for figure in self._figures:
             family = GaugeMetricFamily(f"haukiem_{figure.name}", figure.text, labels=figure.labels)
-            for values, number in self._counted.get(figure.name, {}).items():
+            known = dict.fromkeys(figure.known, 0.0) if self._at else {}
+            for values, number in {**known, **self._counted.get(figure.name, {})}.items():
                 family.add_metric(values, number)
             yield family
 

@@ -55,6 +55,20 @@ async def test_what_was_never_counted_is_not_said_to_be_nothing() -> None:
     assert "\nhaukiem_garden_benches " not in text and "haukiem_garden_trees{" not in text
 
 
+async def test_what_is_known_to_exist_is_nothing_where_nothing_was_counted_of_it() -> None:
+    metrics = Metrics("garden")
+    trees = (Figure("garden_trees", "Trees", ("species",), (("oak",), ("elm",))),)
+
+    async def count() -> Counted:
+        return {"garden_trees": {("oak",): 3, ("fir",): 1}}
+
+    figures = Figures("garden", trees, count, metrics, seconds=60)
+    assert "haukiem_garden_trees{" not in metrics.render().decode()
+    await figures.refresh()
+    for species, number in (("oak", 3), ("elm", 0), ("fir", 1)):
+        assert metrics.registry.get_sample_value("haukiem_garden_trees", {"species": species}) == number
+
+
 async def test_a_scrape_shows_what_was_counted_and_counts_nothing() -> None:
     garden = Garden()
     metrics, figures = made(garden, 60)

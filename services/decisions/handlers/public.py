@@ -32,8 +32,8 @@ async def show_register(tx: Tx, search: Search, limit: int, cursor: str | None) 
 
 
 async def show_entry(tx: Tx, code: str) -> http.RegisterEntry:
-    """One pilot of the register, by its code."""
-    row = await register.entry(tx, code)
+    """One pilot of the register, by its code, in capitals or not."""
+    row = await register.entry(tx, code.strip().upper())
     if row is None:
         raise NotFound("pilot")
     decisions = await register.decisions(tx, row["pilot_id"])
