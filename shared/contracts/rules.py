@@ -330,6 +330,12 @@ class LegalBasis(Contract):
     effective_from: date | None = None
     effective_to: date | None = None
 
+    def in_force(self, on: date) -> bool:
+        """Whether the act may be cited on ``on``. A date that is not known does not speak against it; ``effective_to`` is the last day."""
+        begun = self.effective_from is None or self.effective_from <= on
+        over = self.effective_to is not None and self.effective_to < on
+        return self.status != "superseded" and begun and not over
+
 
 class FrozenRules(Contract):
     """Everything of the reference data that binds one pilot, as in force when its application was received.

@@ -112,6 +112,19 @@ def test_what_a_proposal_lacks_or_says_wrong_is_named_with_its_place(
     assert caught.value.status == status
 
 
+def test_what_may_be_cited_is_said_to_who_cites_something_else() -> None:
+    office, _, _ = breached()
+    frozen = office.book.pilot.rules
+    gone = next(iter(frozen.legal_bases))
+    assert gone in [basis.code for basis in table.citable(frozen, TUESDAY)]
+    office.book = replace(office.book, pilot=replace(office.book.pilot, rules=_with(frozen, gone, status="superseded")))
+    known = [basis.code for basis in table.citable(office.book.pilot.rules, TUESDAY)]
+    assert gone not in known and known
+    with pytest.raises(Refused) as caught:
+        office.draft(TUESDAY, "warn", office.item("finding"), legal_bases=("law-0-0",))
+    assert ", ".join(known) in caught.value.main.vi and ", ".join(known) in caught.value.main.en
+
+
 def test_every_flaw_is_said_at_once() -> None:
     office, _, _ = breached()
     with pytest.raises(Refused) as caught:

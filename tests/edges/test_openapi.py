@@ -77,6 +77,21 @@ def test_each_operation_declares_the_answers_that_it_may_give(
                 assert "application/json" in _content(document, response), (name, status)
 
 
+def test_a_body_in_which_nothing_is_required_may_be_left_out(
+    document: dict[str, Any], operations: list[Operation]
+) -> None:
+    for _, _, said in operations:
+        for content in said.get("requestBody", {}).get("content", {}).values():
+            schema = content["schema"]
+            reference = schema.get("$ref") or next(
+                (one["$ref"] for one in schema.get("allOf", ()) if "$ref" in one), None
+            )
+            if reference is not None:
+                named = document["components"]["schemas"][reference.rsplit("/", 1)[1]]
+                asks = bool(named.get("required")) or named.get("type") != "object"
+                assert said["requestBody"].get("required", False) == asks, said["operationId"]
+
+
 def test_the_query_parameters_of_the_document_are_those_that_are_taken(
     world: World, api: str, operations: list[Operation]
 ) -> None:

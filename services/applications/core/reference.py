@@ -14,6 +14,7 @@ from shared.contracts.http.advice import (
     ReferenceView,
 )
 from shared.contracts.rules import WINDOWS_OF, Gate, Metric
+from shared.reference.calendar import local_day
 from shared.reference.rows import CriterionRow, Rules
 
 
@@ -35,6 +36,7 @@ def view(rules: Rules, now: datetime) -> ReferenceView:
             DocumentView(code=row.code, name_vi=row.name_vi, name_en=row.name_en, needed=row.needed)
             for row in rules.documents.values()
         ),
+        legal_bases=tuple(row.frozen() for row in rules.fixed.legal_bases.values() if row.in_force(local_day(now))),
     )
 
 

@@ -21,6 +21,9 @@ from shared.platform.db import Tx
 from shared.platform.http import router as guarded_router
 from shared.platform.idempotency import Idempotent
 
+_ALONE = SubmitRequest()
+"""A submission without a body."""
+
 
 def router(counter: Counter) -> APIRouter:
     routes = guarded_router("/proposals/{proposal_id}", tags=["proposals"])
@@ -49,7 +52,7 @@ def _moving(routes: APIRouter, counter: Counter) -> None:
         response_model=ProposalView,
         summary="Move on: to the enterprise, to the second signer, or into force",
     )
-    async def submit(proposal_id: UUID, sent: SubmitRequest, grant: Granted, once: Idempotent) -> Response:
+    async def submit(proposal_id: UUID, grant: Granted, once: Idempotent, sent: SubmitRequest = _ALONE) -> Response:
         async def work(tx: Tx, now: datetime) -> ProposalView:
             return await proposals.submit(counter.desk, tx, grant, proposal_id, sent, now)
 

@@ -19,7 +19,7 @@ from services.decisions.core.model import CONFIRMED, FINAL, OBJECTION, Book, Cas
 from shared.contracts.errors import Problem, Refused, problem
 from shared.contracts.events.decisions import ItemKind
 from shared.contracts.pilot import RUNNING, PilotState
-from shared.contracts.rules import WINDOWS_OF, DecisionType, FrozenRules
+from shared.contracts.rules import WINDOWS_OF, DecisionType, FrozenRules, LegalBasis
 from shared.reference.calendar import local_day
 
 NOT_OFFERED = frozenset(
@@ -153,6 +153,11 @@ def options(book: Book, authority: str | None) -> list[tuple[DecisionType, tuple
     return found
 
 
+def citable(rules: FrozenRules, now: datetime) -> tuple[LegalBasis, ...]:
+    """The acts that a decision may cite now: those that the pilot's own rules stand on, and that are in force."""
+    return tuple(basis for basis in rules.legal_bases.values() if basis.in_force(local_day(now)))
+
+
 def _items(book: Book, case: Case, content: Content, row: DecisionType, authority: str) -> Iterator[Flaw]:
     if content.kind in ONE_ITEM and len(content.items) != 1:
         yield Flaw("one_item_only", "/items", params={"kind": content.kind})
@@ -225,15 +230,12 @@ def _verdicts(book: Book, content: Content, row: DecisionType, complete: bool) -
 
 
 def _legal_bases(rules: FrozenRules, content: Content, now: datetime) -> Iterator[Flaw]:
-    day = local_day(now)
+    known = ", ".join(basis.code for basis in citable(rules, now))
     for n, code in enumerate(content.legal_bases):
         basis = rules.legal_bases.get(code)
         if basis is None:
-            yield Flaw("legal_basis_unknown", f"/legal_bases/{n}", params={"legal_basis": code})
-            continue
-        early = basis.effective_from is not None and day < basis.effective_from
-        late = basis.effective_to is not None and day > basis.effective_to
-        if basis.status == "superseded" or early or late:
+            yield Flaw("legal_basis_unknown", f"/legal_bases/{n}", params={"legal_basis": code, "known": known})
+        elif not basis.in_force(local_day(now)):
             yield Flaw("legal_basis_not_in_force", f"/legal_bases/{n}", params={"number": basis.number})
 
 

@@ -77,6 +77,7 @@ async def case(desk: Desk, tx: Tx, grant: Grant, pilot_id: UUID, case_id: UUID, 
         timeline=tuple(_entry(one, data) for one, data in facts if one.bindable),
         record=await _record(tx, book.pilot),
         options=_options(book, grant) if open_case else (),
+        legal_bases=table.citable(book.pilot.rules, now) if open_case else (),
     )
 
 

@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.contracts.base import Contract, Due, Instant, Request
+from shared.contracts.base import Due, Instant, Request
 from shared.contracts.errors import Problem
 from shared.contracts.events.applications import PilotGate
+from shared.contracts.http.answers import Answer
 from shared.contracts.http.strict import no_unknown_field
 from shared.contracts.numbers import Total
 from shared.contracts.pilot import Code, HeldPermit, StartMode, Window
-from shared.contracts.rules import CriterionAnswer
+from shared.contracts.rules import CriterionAnswer, LegalBasis
 
 Tier = Literal[1, 2, 3]
 
@@ -33,13 +34,13 @@ class CheckSent(Request):
 StrictCheck = Annotated[CheckSent, no_unknown_field(CheckSent)]
 
 
-class DocumentNeeded(Contract):
+class DocumentNeeded(Answer):
     code: str
     name_vi: str
     name_en: str
 
 
-class DutyAhead(Contract):
+class DutyAhead(Answer):
     """A duty that would fall to the pilot; ``due`` where it can be computed from today."""
 
     kind: str
@@ -48,7 +49,7 @@ class DutyAhead(Contract):
     due: Instant | None = None
 
 
-class CapRequired(Contract):
+class CapRequired(Answer):
     """A cap that the envelope must set, and the largest that the tier allows (None: no maximum)."""
 
     metric: str
@@ -57,7 +58,7 @@ class CapRequired(Contract):
     maximum: Total | None = None
 
 
-class LawBehind(Contract):
+class LawBehind(Answer):
     code: str
     number: str
     title_vi: str
@@ -65,7 +66,7 @@ class LawBehind(Contract):
     status: str
 
 
-class CheckAnswer(Contract):
+class CheckAnswer(Answer):
     """What would hold if the application were sent at ``at``. ``admissible`` False: ``problems`` says why."""
 
     at: Instant
@@ -88,20 +89,20 @@ class CheckAnswer(Contract):
     law: tuple[LawBehind, ...] = ()
 
 
-class Named(Contract):
+class Named(Answer):
     code: str
     name_vi: str
     name_en: str
 
 
-class OptionView(Contract):
+class OptionView(Answer):
     code: str
     level: Tier
     vi: str
     en: str
 
 
-class CriterionView(Contract):
+class CriterionView(Answer):
     """A question of the form. ``sectors`` None: asked everywhere."""
 
     code: str
@@ -116,7 +117,7 @@ class CriterionView(Contract):
     note: str | None = None
 
 
-class GateView(Contract):
+class GateView(Answer):
     code: str
     sector: str
     activity_vi: str
@@ -130,7 +131,7 @@ class GateView(Contract):
     detail: str
 
 
-class MetricView(Contract):
+class MetricView(Answer):
     code: str
     scope: str
     unit: str
@@ -147,8 +148,8 @@ class DocumentView(DocumentNeeded):
     needed: str
 
 
-class ReferenceView(Contract):
-    """What a form needs: sectors, questions, gates, metrics, documents, as in force at ``at``."""
+class ReferenceView(Answer):
+    """What a form needs: sectors, questions, gates, metrics, documents, and the acts that rows name by their code, as in force at ``at``."""
 
     at: Instant
     rule_set: str
@@ -158,3 +159,4 @@ class ReferenceView(Contract):
     gates: tuple[GateView, ...]
     metrics: tuple[MetricView, ...]
     documents: tuple[DocumentView, ...]
+    legal_bases: tuple[LegalBasis, ...] = ()

@@ -12,9 +12,10 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from shared.contracts.base import Contract, Due, Instant, Request
+from shared.contracts.base import Due, Instant, Request
 from shared.contracts.errors import Problem
 from shared.contracts.events.applications import FinalCriterion, PilotGate, RuleInTheWay
+from shared.contracts.http.answers import Answer
 from shared.contracts.http.strict import no_unknown_field
 from shared.contracts.numbers import Total
 from shared.contracts.pilot import (
@@ -107,7 +108,7 @@ StrictFinalReport = Annotated[FinalReportSent, no_unknown_field(FinalReportSent)
 # What a caller is answered
 
 
-class Filed(Contract):
+class Filed(Answer):
     """What became of a dossier. With ``registered`` everything that binds is here; else ``problems`` lists all that is wrong, at once."""
 
     pilot_id: UUID
@@ -127,7 +128,7 @@ class Filed(Contract):
     start_at: Instant | None = None
 
 
-class DraftView(Contract):
+class DraftView(Answer):
     """A draft and everything that would be wrong if it were submitted now."""
 
     pilot_id: UUID
@@ -136,7 +137,7 @@ class DraftView(Contract):
     updated_at: Instant
 
 
-class ApplicationRow(Contract):
+class ApplicationRow(Answer):
     pilot_id: UUID
     code: str
     status: ApplicationStatus
@@ -149,7 +150,7 @@ class ApplicationRow(Contract):
     supplement_due: Due | None = None
 
 
-class ApplicationPage(Contract):
+class ApplicationPage(Answer):
     """Newest first. ``next`` is the cursor of the following page, None on the last."""
 
     items: tuple[ApplicationRow, ...]
@@ -166,7 +167,7 @@ class ApplicationView(ApplicationRow):
     withdrawn_reason: str | None = None
 
 
-class Withdrawn(Contract):
+class Withdrawn(Answer):
     """``status`` is the application's or pilot's state after the withdrawal."""
 
     pilot_id: UUID
@@ -174,14 +175,14 @@ class Withdrawn(Contract):
     at: Instant
 
 
-class ReplyTaken(Contract):
+class ReplyTaken(Answer):
     pilot_id: UUID
     reply_id: UUID
     answers: UUID
     at: Instant
 
 
-class IncidentTaken(Contract):
+class IncidentTaken(Answer):
     """``late``: reported later than the row's hours after it was known."""
 
     pilot_id: UUID
@@ -190,7 +191,7 @@ class IncidentTaken(Contract):
     late: bool
 
 
-class PeriodicReportTaken(Contract):
+class PeriodicReportTaken(Answer):
     pilot_id: UUID
     report_id: UUID
     number: int
@@ -198,7 +199,7 @@ class PeriodicReportTaken(Contract):
     at: Instant
 
 
-class FinalReportTaken(Contract):
+class FinalReportTaken(Answer):
     """``in_time``: it keeps the pilot winding down until somebody decides on it."""
 
     pilot_id: UUID
@@ -208,7 +209,7 @@ class FinalReportTaken(Contract):
     in_time: bool
 
 
-class PilotRow(Contract):
+class PilotRow(Answer):
     pilot_id: UUID
     code: str
     organisation: Organisation
@@ -223,14 +224,14 @@ class PilotRow(Contract):
     outcome: Outcome | None = None
 
 
-class PilotPage(Contract):
+class PilotPage(Answer):
     """Newest first. ``next`` is the cursor of the following page, None on the last."""
 
     items: tuple[PilotRow, ...]
     next: str | None = None
 
 
-class NextStep(Contract):
+class NextStep(Answer):
     """What comes next, when, and who has to act. ``due`` is None where no date is known."""
 
     what: Code
@@ -241,7 +242,7 @@ class NextStep(Contract):
     subject: str | None = None
 
 
-class Duty(Contract):
+class Duty(Answer):
     """Something the enterprise owes, by the row. ``done_at``: when it was filed; ``late``: after ``due``."""
 
     kind: Literal["periodic_report", "final_report", "case_supplement", "remedy"]
@@ -253,7 +254,7 @@ class Duty(Contract):
     late: bool = False
 
 
-class CapLeft(Contract):
+class CapLeft(Answer):
     """What remains of a cap, as monitoring last told. ``value`` None: nothing was reported yet. ``bucket`` is the day of a day window."""
 
     metric: str
@@ -265,7 +266,7 @@ class CapLeft(Contract):
     sample_at: Instant | None = None
 
 
-class RequestView(Contract):
+class RequestView(Answer):
     """What an officer asked of the enterprise: an answer to a proposal (``reply``) or something that a case lacks (``supplement``)."""
 
     request_id: UUID
@@ -278,7 +279,7 @@ class RequestView(Contract):
     reply_id: UUID | None = None
 
 
-class FindingRow(Contract):
+class FindingRow(Answer):
     finding_id: UUID
     rule: str
     subject: str
@@ -289,7 +290,7 @@ class FindingRow(Contract):
     clear_reason: str | None = None
 
 
-class RejectedReport(Contract):
+class RejectedReport(Answer):
     """A metric report that did not count, whole, with every error located."""
 
     at: Instant
@@ -299,7 +300,7 @@ class RejectedReport(Contract):
     problems: tuple[Problem, ...]
 
 
-class DecisionRow(Contract):
+class DecisionRow(Answer):
     """A decision about the pilot as its enterprise sees it. ``applied`` False: without effect, and ``why``."""
 
     decision_id: UUID
@@ -347,7 +348,7 @@ class PilotView(PilotRow):
     decisions: tuple[DecisionRow, ...] = ()
 
 
-class HistoryEntry(Contract):
+class HistoryEntry(Answer):
     """A fact as it was published; ``content_hash`` is the SHA-256 of its data bytes."""
 
     event_id: UUID
@@ -357,7 +358,7 @@ class HistoryEntry(Contract):
     data: dict[str, Any]
 
 
-class History(Contract):
+class History(Answer):
     """Oldest first. ``next`` is the cursor of the following page, None on the last."""
 
     pilot_id: UUID

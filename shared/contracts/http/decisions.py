@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from shared.contracts.base import Contract, Due, Instant, Request
+from shared.contracts.base import Due, Instant, Request
 from shared.contracts.events.applications import FinalCriterion
 from shared.contracts.events.decisions import (
     DecisionIssued,
@@ -24,6 +24,7 @@ from shared.contracts.events.decisions import (
     VerdictOnFinding,
 )
 from shared.contracts.events.monitoring import EventRef
+from shared.contracts.http.answers import Answer
 from shared.contracts.numbers import Limit, Total
 from shared.contracts.pilot import (
     Cap,
@@ -40,6 +41,7 @@ from shared.contracts.pilot import (
     SourceName,
     Window,
 )
+from shared.contracts.rules import LegalBasis
 
 MAX_PAGE = 200
 """Rows of one page."""
@@ -84,6 +86,7 @@ class Verdict(Request):
 class ProposalWrite(Request):
     """POST /cases/{case_id}/proposals and PUT /proposals/{proposal_id}: one kind of decision about one or more open items.
 
+    ``legal_bases`` are codes of :attr:`CaseView.legal_bases`.
     ``evidence`` are ids of facts of this pilot (:class:`FactView`); their hashes are bound when the draft is written. Every item that
     is about a finding needs a verdict. ``caps`` belong to ``adjust``, ``remedy_text`` to ``order_correction`` and ``order_takedown``.
     ``gate``, ``measure_id`` and ``lifts`` follow from the item; where given, they must agree with it.
@@ -149,7 +152,7 @@ class VerifyRemedyRequest(Request):
 # What is answered: cases
 
 
-class ItemView(Contract):
+class ItemView(Answer):
     """An item of a case. ``due`` is when its clock runs out, None without a clock and while it is ``paused``.
 
     ``reply_id``: a reply in time that the decision before had not heard; it is to be heard now.
@@ -176,7 +179,7 @@ class ItemView(Contract):
     reply_id: UUID | None = None
 
 
-class RankReason(Contract):
+class RankReason(Answer):
     """Why a case stands where it stands, in words."""
 
     code: str
@@ -188,7 +191,7 @@ Awaiting = Literal["reply", "supplement", "second_signer"]
 Group = Literal["overdue", "due_soon", "by_risk", "awaiting", "snoozed"]
 
 
-class QueueRow(Contract):
+class QueueRow(Answer):
     """A case in the queue. ``due`` is the earliest running clock of its open items; ``reasons`` say why it ranks here, strongest first."""
 
     case_id: UUID
@@ -215,7 +218,7 @@ class QueueRow(Contract):
     reasons: tuple[RankReason, ...]
 
 
-class QueuePage(Contract):
+class QueuePage(Answer):
     """``total`` counts the whole queue under the same filters, up to 1,000; ``next`` is the cursor of the following page, None on the last."""
 
     rows: tuple[QueueRow, ...]
@@ -223,7 +226,7 @@ class QueuePage(Contract):
     next: str | None = None
 
 
-class FactView(Contract):
+class FactView(Answer):
     """An event about the pilot, as received. ``about`` is the finding, measure, report, proposal … that it tells of."""
 
     event_id: UUID
@@ -235,7 +238,7 @@ class FactView(Contract):
     data: dict[str, Any] | None = None
 
 
-class TimelineEntry(Contract):
+class TimelineEntry(Answer):
     """One line of what happened: the event's name, such as ``FindingOpened``, and in words."""
 
     at: Instant
@@ -245,7 +248,7 @@ class TimelineEntry(Contract):
     en: str
 
 
-class Reply(Contract):
+class Reply(Answer):
     """The enterprise's answer to a proposal or to a supplement request."""
 
     reply_id: UUID
@@ -258,7 +261,7 @@ class Reply(Contract):
 ProposalState = Literal["draft", "awaiting_reply", "awaiting_second", "returned", "issued", "withdrawn"]
 
 
-class ProposalView(Contract):
+class ProposalView(Answer):
     """A proposal. ``reply_over``: the reply is in or its time has passed, so that it may be submitted on. ``signer``: who may sign second."""
 
     proposal_id: UUID
@@ -292,7 +295,7 @@ class ProposalView(Contract):
     decision_id: UUID | None = None
 
 
-class DecisionView(Contract):
+class DecisionView(Answer):
     """A decision as issued, with what the pilot answered. ``event_id`` and ``sha256`` are those of its event."""
 
     decision: DecisionIssued
@@ -304,7 +307,7 @@ class DecisionView(Contract):
     remedy_state: Literal["ordered", "done", "not_done"] | None = None
 
 
-class DecisionLine(Contract):
+class DecisionLine(Answer):
     """A decision in a list."""
 
     decision_id: UUID
@@ -319,14 +322,14 @@ class DecisionLine(Contract):
     hash: Sha256
 
 
-class DecisionPage(Contract):
+class DecisionPage(Answer):
     """Newest first."""
 
     rows: tuple[DecisionLine, ...]
     next: str | None = None
 
 
-class MeasureView(Contract):
+class MeasureView(Answer):
     """An interim measure. ``due`` is when it lapses unless confirmed."""
 
     measure_id: UUID
@@ -338,7 +341,7 @@ class MeasureView(Contract):
     decision_id: UUID | None = None
 
 
-class RecordedPilot(Contract):
+class RecordedPilot(Answer):
     """A pilot of the enterprise, whichever authority leads it."""
 
     pilot_id: UUID
@@ -350,7 +353,7 @@ class RecordedPilot(Contract):
     outcome: Outcome | None = None
 
 
-class EnterpriseRecord(Contract):
+class EnterpriseRecord(Answer):
     """The enterprise's whole record, across pilots and authorities."""
 
     organisation: Organisation
@@ -362,7 +365,7 @@ class EnterpriseRecord(Contract):
     open_cases: int
 
 
-class Supplement(Contract):
+class Supplement(Answer):
     request_id: UUID
     text: str
     asked_at: Instant
@@ -370,7 +373,7 @@ class Supplement(Contract):
     answered_at: Instant | None = None
 
 
-class PilotBrief(Contract):
+class PilotBrief(Answer):
     """What decisions knows of the pilot, from its events."""
 
     pilot_id: UUID
@@ -392,7 +395,7 @@ class PilotBrief(Contract):
     risk_band: str | None = None
 
 
-class DecisionOption(Contract):
+class DecisionOption(Answer):
     """A kind of decision that could be proposed in this case now, from the rows that bind the pilot, and the items it may name."""
 
     kind: Code
@@ -405,7 +408,10 @@ class DecisionOption(Contract):
     signer: Literal["any", "supervisor"] | None = None
 
 
-class CaseView(Contract):
+class CaseView(Answer):
+    """A case. ``options`` are the decisions possible now, ``legal_bases`` the acts that any of them may cite by their ``code``: those that
+    the rules binding the pilot stand on, and that are in force. Both are empty once the case is closed."""
+
     case_id: UUID
     code: str
     state: Literal["open", "claimed", "closed"]
@@ -426,9 +432,10 @@ class CaseView(Contract):
     timeline: tuple[TimelineEntry, ...]
     record: EnterpriseRecord
     options: tuple[DecisionOption, ...] = ()
+    legal_bases: tuple[LegalBasis, ...] = ()
 
 
-class CaseLine(Contract):
+class CaseLine(Answer):
     """A case in a list. ``claims`` says who holds it, by authority."""
 
     case_id: UUID
@@ -440,14 +447,14 @@ class CaseLine(Contract):
     claims: dict[str, str]
 
 
-class CasePage(Contract):
+class CasePage(Answer):
     """Newest first."""
 
     rows: tuple[CaseLine, ...]
     next: str | None = None
 
 
-class ChainView(Contract):
+class ChainView(Answer):
     """The chain of an authority's decisions, recomputed from what is stored. ``broken_at`` names the first decision that does not fit."""
 
     authority: str
@@ -461,7 +468,7 @@ class ChainView(Contract):
 # What is answered: public
 
 
-class RegisterDecision(Contract):
+class RegisterDecision(Answer):
     decision_id: UUID
     number: str
     kind: Code
@@ -476,7 +483,7 @@ class RegisterDecision(Contract):
     hash: Sha256
 
 
-class RegisterLine(Contract):
+class RegisterLine(Answer):
     """A pilot in the public register: no contact, no evidence, nothing of an open case."""
 
     code: str
@@ -494,7 +501,7 @@ class RegisterLine(Contract):
     decisions: int
 
 
-class RegisterPage(Contract):
+class RegisterPage(Answer):
     """Newest registration first."""
 
     rows: tuple[RegisterLine, ...]
@@ -512,7 +519,7 @@ class RegisterEntry(RegisterLine):
     issued: tuple[RegisterDecision, ...]
 
 
-class LeadTime(Contract):
+class LeadTime(Answer):
     """How long something took, in hours of wall time: how many were measured, and their median and ninth decile."""
 
     name: str
@@ -521,7 +528,7 @@ class LeadTime(Contract):
     p90_hours: float | None = None
 
 
-class SectorFigures(Contract):
+class SectorFigures(Answer):
     """What the pilots of a sector, in a province and a quarter (``2026Q3``), brought. ``province`` is ``many`` for a pilot that spans several.
 
     ``pilots`` ran in the quarter. ``participants`` are the persons that each reached, counted one by one (audience, visitors) or, where
@@ -538,7 +545,7 @@ class SectorFigures(Contract):
     jobs: Total | None = None
 
 
-class LawReformRow(Contract):
+class LawReformRow(Answer):
     """A rule that stood in the way, over all final reports: in how many pilots, in which sectors, and in whose words."""
 
     legal_basis: str
@@ -548,7 +555,7 @@ class LawReformRow(Contract):
     texts: tuple[str, ...]
 
 
-class Statistics(Contract):
+class Statistics(Answer):
     """``at`` is when it was counted: a service counts at most once in some seconds, and gives everybody the same until then."""
 
     at: Instant

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from shared.contracts.base import Contract, Instant, Request
+from shared.contracts.base import Instant, Request
 from shared.contracts.errors import Problem
 from shared.contracts.events.metrics import Sample
 from shared.contracts.events.monitoring import Evidence, RiskInput, RuleCode
+from shared.contracts.http.answers import Answer
 from shared.contracts.numbers import Total
 from shared.contracts.pilot import Line, Prose, Severity, Sha256, SourceName, Window
 
@@ -35,7 +36,7 @@ class ReportSent(Request):
     samples: tuple[Sample, ...] = Field(min_length=1, max_length=MAX_REPORT_SAMPLES)
 
 
-class ReportTaken(Contract):
+class ReportTaken(Answer):
     """202: the report is stored and will count. The sequence names it from now on, for example in a correction."""
 
     pilot_id: UUID
@@ -44,7 +45,7 @@ class ReportTaken(Contract):
     parts: int
 
 
-class ReportRow(Contract):
+class ReportRow(Answer):
     """One record of a report. ``pending``: taken, not yet read by the engine. ``at`` is the latest sample's time of an accepted one,
     ``taken_at`` when we first knew of it."""
 
@@ -61,14 +62,14 @@ class ReportRow(Contract):
     problems: tuple[Problem, ...] = ()
 
 
-class ReportPage(Contract):
+class ReportPage(Answer):
     """Newest first. ``next`` is the cursor of the following page, None on the last."""
 
     items: tuple[ReportRow, ...]
     next: str | None = None
 
 
-class SourceSecret(Contract):
+class SourceSecret(Answer):
     """The secret that signs a source's own records (``hk-signature``): 32 bytes in hexadecimal. Shown once; issuing again replaces it."""
 
     pilot_id: UUID
@@ -77,7 +78,7 @@ class SourceSecret(Contract):
     issued_at: Instant
 
 
-class FindingView(Contract):
+class FindingView(Answer):
     """A finding as it stands. ``evidence`` is that of its opening or last escalation, ``measures`` the interim measures taken on it."""
 
     finding_id: UUID
@@ -96,14 +97,14 @@ class FindingView(Contract):
     measures: tuple[UUID, ...] = ()
 
 
-class FindingPage(Contract):
+class FindingPage(Answer):
     """Newest first. ``next`` is the cursor of the following page, None on the last."""
 
     items: tuple[FindingView, ...]
     next: str | None = None
 
 
-class UsageRow(Contract):
+class UsageRow(Answer):
     """What is used of one metric in one window. ``bucket`` is the day of a day window; ``remaining`` is None where nothing limits it,
     and negative where the limit is exceeded."""
 
@@ -117,13 +118,13 @@ class UsageRow(Contract):
     sample_at: Instant | None = None
 
 
-class Usage(Contract):
+class Usage(Answer):
     pilot_id: UUID
     envelope_version: int
     rows: tuple[UsageRow, ...]
 
 
-class RiskView(Contract):
+class RiskView(Answer):
     """The risk as it is at ``at``: it ages when it is read. Components and score lie between 1.00 and 4.00."""
 
     pilot_id: UUID
@@ -149,7 +150,7 @@ class TipSent(Request):
     text: Prose
 
 
-class TipTaken(Contract):
+class TipTaken(Answer):
     tip_id: UUID
     content_sha256: Sha256
 
@@ -164,5 +165,5 @@ class ReferralSent(Request):
     text: Prose
 
 
-class ReferralTaken(Contract):
+class ReferralTaken(Answer):
     referral_id: UUID

@@ -89,8 +89,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A decision of the kind {kind} needs at least one confirmed finding.",
     ),
     "legal_basis_unknown": (
-        "Căn cứ {legal_basis} không nằm trong các căn cứ áp dụng cho thử nghiệm này.",
-        "{legal_basis} is not among the legal bases that bind this pilot.",
+        "Căn cứ {legal_basis} không nằm trong các căn cứ áp dụng cho thử nghiệm này. Viện dẫn được: {known}.",
+        "{legal_basis} is not among the legal bases that bind this pilot. It may cite: {known}.",
     ),
     "legal_basis_not_in_force": ("Văn bản {number} không có hiệu lực.", "The act {number} is not in force."),
     "evidence_required": (

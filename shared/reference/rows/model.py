@@ -168,11 +168,5 @@ class LegalBasisRow(LegalBasis):
     aliases: tuple[str, ...] = ()
     replaced_by: str | None = None
 
-    def in_force(self, on: date) -> bool:
-        """Whether the act may be cited on ``on``. A date that is not known does not speak against it; ``effective_to`` is the last day."""
-        begun = self.effective_from is None or self.effective_from <= on
-        over = self.effective_to is not None and self.effective_to < on
-        return self.status != "superseded" and begun and not over
-
     def frozen(self) -> LegalBasis:
         return LegalBasis(**{name: getattr(self, name) for name in LegalBasis.model_fields})
