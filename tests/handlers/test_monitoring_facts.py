@@ -26,7 +26,7 @@ from shared.contracts.events.monitoring import FindingCleared, FindingOpened, Ri
 from shared.contracts.http.monitoring import ReferralSent, ReportSent, TipSent
 from shared.contracts.topics import APPLICATIONS, DECISIONS
 from shared.platform.cloudevents import decode, encode, key_of
-from shared.platform.db import Database
+from shared.platform.db import Database, Tx
 from shared.platform.deadlines import Deadline
 from shared.platform.migrate import migrate
 from shared.platform.outbox import Outbox
@@ -329,7 +329,8 @@ async def test_what_was_read_a_day_ago_goes_and_another_cluster_gets_the_rest_ag
             await reports.take(office.desk, tx, pilot, report(), NOW)
         for sequence in (1, 2):
             await intake.mark_produced(tx, pilot, "main", sequence)
-        await intake.mark_consumed(tx, [(pilot, "main", 1)])
+        await intake.mark_consumed(tx, [(pilot, "main", 1, b"of another record"), (pilot, "main", 2, b"")])
+        await intake.mark_consumed(tx, [(pilot, "main", 1, await _last_part(tx, pilot, 1))])
         await tx.execute("update intake set consumed_at = now() - interval '25 hours' where sequence = 1")
         assert await intake.tidy(tx, timedelta(days=1), 10) == 1
         assert await intake.unconsumed(tx, [pilot], NOW) == {pilot}
@@ -366,3 +367,14 @@ async def test_rejected_records_go_when_their_time_is_over_and_nothing_else_does
         ("monitoring", "dead", "91 days, copied: True"),
         ("monitoring.metrics", "poison", "91 days, copied: True"),
     ]
+
+
+async def _last_part(tx: Tx, pilot: UUID, sequence: int) -> bytes:
+    """The SHA-256 of the last record of a request."""
+    cursor = await tx.execute(
+        "select sha256(records[cardinality(records)]) as sha256 from intake where pilot_id = %s and sequence = %s",
+        (pilot, sequence),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return bytes(row["sha256"])

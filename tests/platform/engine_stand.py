@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -142,8 +142,8 @@ class Stand:
         async with self.db.tx() as tx:
             await intake.add(tx, Stored(pilot_id, "main", sequence, "c", [""] * len(records), records), taken)
 
-    async def raw(self, pilot_id: UUID, value: bytes) -> None:
-        await self.producer.send_and_wait(self.topic, value, key_of(pilot_id))
+    async def raw(self, pilot_id: UUID, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> None:
+        await self.producer.send_and_wait(self.topic, value, key_of(pilot_id), headers=list(headers))
 
     # What became of it
 

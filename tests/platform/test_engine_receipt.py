@@ -10,12 +10,15 @@ from uuid import UUID
 import pytest
 
 from services.monitoring.core.instants import day_of, day_start, instant_of, moment
-from shared.contracts.events.monitoring import FindingCleared, FindingOpened
+from services.monitoring.store import intake, pilots
+from shared.contracts.events.monitoring import FindingCleared, FindingOpened, MetricsReportRejected
+from shared.contracts.numbers import SCALE
 from shared.contracts.pilot import Period
+from shared.platform.cloudevents import key_of
 from shared.platform.kafka import Kafka
 from tests.monitoring_samples import AUDIENCE, at, envelope, registered, started
 from tests.platform.conftest import eventually
-from tests.platform.engine_stand import HandClock, Stand, stand
+from tests.platform.engine_stand import HandClock, Stand, record, stand
 
 DUE, LONG_AFTER = at("2026-07-29 00:00"), at("2026-07-31 12:00")
 """Wednesday 00:00 after the week of 20 to 26 July, and when the engine is there again."""
@@ -69,18 +72,58 @@ async def test_a_request_counts_from_when_it_was_taken(
 async def test_a_header_that_names_another_record_than_ours_says_nothing(site: Stand) -> None:
     pilot = await site.pilot(AUDIENCE)
     site.clock.time = LONG_AFTER
-    taken = await site.send(pilot, 1, SAMPLE, headers=INTAKE, parts=2)
+    taken = await site.send(pilot, 1, SAMPLE, headers=INTAKE)
     await site.take(pilot, 1, DUE + timedelta(hours=3), taken)
-    # The second part is the startup's own: it borrows the sequence of a request, and is heard of only now.
+    # A second part is the startup's own: it borrows the sequence of a request, and is heard of only now.
     await site.send(pilot, 1, SAMPLE, headers=INTAKE, part=2, parts=2)
-    # So is another record under the request's own identity.
+    # So is another record under the request's own identity, of which the request's own then finds itself refused.
     other = await site.pilot(AUDIENCE)
-    await site.take(other, 1, DUE - timedelta(hours=3), b"{}")
     await site.send(other, 1, SAMPLE, headers=INTAKE)
+    ours = await site.send(other, 1, visitors(2, at("2026-07-26 21:00")), headers=INTAKE)
+    await site.take(other, 1, DUE - timedelta(hours=3), ours)
     async with site.running() as engine:
         await eventually(lambda: site.quiet(engine))
     cleared = {one.pilot_id: one.at for one in await site.told(FindingCleared)}
     assert cleared == {pilot: DUE + timedelta(hours=3), other: LONG_AFTER}
+    assert [one.problems[0].code for one in await site.told(MetricsReportRejected)] == ["identity_reused"]
+
+
+@pytest.mark.parametrize("own", [{"part": 2, "parts": 2}, {}], ids=["another part", "another content"])
+async def test_a_header_that_names_another_record_than_ours_leaves_the_request_to_be_read(
+    site: Stand, own: dict[str, int]
+) -> None:
+    pilot = await site.pilot(AUDIENCE)
+    secret = b"the startup's own"
+    async with site.db.tx() as tx:
+        await tx.execute(
+            "insert into source (pilot_id, source, ingest_secret, secret) values (%s, 'main', 'inside', %s)",
+            (pilot, secret),
+        )
+        await pilots.touch(tx, pilot)
+    answered = record(pilot, 1, visitors(2, at("2026-07-20 08:30")))
+    await site.take(pilot, 1, at("2026-07-20 08:45"), answered)
+    direct = record(pilot, 1, visitors(1, at("2026-07-20 08:00")), **own)
+    async with site.running(site.engine(unsigned=False)) as engine:
+        await site.raw(pilot, direct, [*INTAKE, signed(secret, pilot, direct)])
+        await eventually(lambda: _read(site, 1))
+        # It counts, as the startup's own; the request is still to be read.
+        assert await site.count("report") == 1
+        assert await site.count("intake where consumed_at is null") == 1
+        await site.raw(pilot, answered, [*INTAKE, signed(b"inside", pilot, answered)])
+        await eventually(lambda: site.quiet(engine))
+    assert await site.count("intake where consumed_at is null") == 0
+    if "part" in own:
+        assert await site.total(pilot, "audience_live") == 3 * SCALE
+    else:
+        assert [one.problems[0].code for one in await site.told(MetricsReportRejected)] == ["identity_reused"]
+
+
+def signed(secret: bytes, pilot: UUID, value: bytes) -> tuple[str, bytes]:
+    return "hk-signature", intake.signature(secret, key_of(pilot), value).encode()
+
+
+async def _read(site: Stand, count: int) -> bool:
+    return await site.read() == count
 
 
 async def test_under_the_sandbox_clock_a_record_is_received_when_it_is_read(site: Stand) -> None:

@@ -350,8 +350,9 @@ class Judging:
             )
 
     def _consumed(self, lane: Lane, pilot_id: UUID, arrival: Arrival, report: Report) -> None:
+        """The header is anyone's to write: the flush compares the bytes with those of the request."""
         if report.part == report.parts and arrival.header(INTAKE) is not None:
-            lane.pending.consumed.add((pilot_id, report.source, report.sequence))
+            lane.pending.consumed.add((pilot_id, report.source, report.sequence, arrival.sha256))
 
     def _reject(
         self,

@@ -54,7 +54,8 @@ class Pending:
     """Until when the clocks of pilots that are set aside would have fired."""
     resumed: set[UUID] = field(default_factory=set)
     """Pilots that were set aside and of which everything that waited is judged."""
-    consumed: set[tuple[UUID, str, int]] = field(default_factory=set)
+    consumed: set[tuple[UUID, str, int, bytes]] = field(default_factory=set)
+    """Requests of which the last part was read: pilot, source, sequence, and the SHA-256 of that part as it was read."""
     finished: set[UUID] = field(default_factory=set)
     reassess: set[UUID] = field(default_factory=set)
     """Pilots of which a gauge that the risk reads has a new value."""

@@ -31,7 +31,7 @@ from shared.platform.cloudevents import RawRecord
 
 SIGNATURE = "hk-signature"
 INTAKE = "hk-intake"
-"""Set on records that our own ingest produced: their request is then marked as consumed."""
+"""Set on records that our own ingest produced: their request is marked as consumed when the bytes are its own."""
 CORRELATION = "hk-correlation"
 
 _FINE = re.compile(rb"\.[0-9]{7}")

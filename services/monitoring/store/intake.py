@@ -115,14 +115,17 @@ async def produce_again(tx: Tx) -> int:
     return cursor.rowcount
 
 
-async def mark_consumed(tx: Tx, requests: Collection[tuple[UUID, str, int]]) -> None:
-    """The engine has read the last part of these."""
+async def mark_consumed(tx: Tx, requests: Collection[tuple[UUID, str, int, bytes]]) -> None:
+    """The engine has read the last part of these: of each pilot, source and sequence one with this SHA-256. Another record than the
+    request's own says nothing of it."""
     await tx.execute(
         """
-        update intake i set consumed_at = clock_timestamp() from unnest(%s::uuid[], %s::text[], %s::bigint[]) as v(pilot_id, source, sequence)
+        update intake i set consumed_at = clock_timestamp()
+        from unnest(%s::uuid[], %s::text[], %s::bigint[], %s::bytea[]) as v(pilot_id, source, sequence, sha256)
         where i.pilot_id = v.pilot_id and i.source = v.source and i.sequence = v.sequence and i.consumed_at is null
+            and sha256(i.records[cardinality(i.records)]) = v.sha256
         """,
-        ([one[0] for one in requests], [one[1] for one in requests], [one[2] for one in requests]),
+        tuple([one[column] for one in requests] for column in range(4)),
     )
 
 
