@@ -113,7 +113,7 @@ class _Replay:
     def _judge(self, view: View, report: Report, received: datetime) -> Judgement:
         lookups = judge.identities_to_look_up(self.book, [report])
         accepted = {one: sha for one, sha in self._accepted.items() if one[:2] in lookups}
-        past = {key: self._days.get(key, 0) for key in judge.days_to_look_up(self.book, view, [report])}
+        past = {key: self._days[key] for key in judge.days_to_look_up(self.book, view, [report]) if key in self._days}
         if judge.points_to_look_up(self.book, view, [report]) is not None:
             self.book = replace(self.book, spans=self._whole_spans())
         report = replace(report, received=instant_of(received))

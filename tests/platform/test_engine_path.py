@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from services.monitoring.handlers import showing
 from services.monitoring.store.intake import count_unconsumed, signature
 from shared.contracts.events.monitoring import (
     FindingOpened,
@@ -15,10 +17,10 @@ from shared.contracts.events.monitoring import (
     MetricsReportRejected,
     UsageRolled,
 )
-from shared.contracts.numbers import SCALE
+from shared.contracts.numbers import SCALE, unscaled
 from shared.platform.cloudevents import key_of
 from shared.platform.kafka import Kafka
-from tests.monitoring_samples import AUDIENCE, CROWD, at, envelope, registered, started
+from tests.monitoring_samples import AUDIENCE, CROWD, DAILY, at, envelope, registered, started
 from tests.platform.conftest import eventually
 from tests.platform.engine_stand import Stand, stand
 
@@ -155,6 +157,28 @@ async def test_a_correction_of_more_than_was_reported_is_rejected_and_told(site:
     ]
     assert "has 4 recorded on 2026-07-14" in rejected[1].problems[0].en
     assert await site.total(pilot, "audience_live") == await site.rollup(pilot, "audience_live") == 114 * SCALE
+
+
+async def test_the_usage_of_an_old_day_is_told_as_it_is_recorded_and_shown(site: Stand) -> None:
+    pilot = await site.pilot(DAILY)
+    async with site.running() as engine:
+        for sequence, day in enumerate(range(14, 24), 1):
+            site.clock.time = at(f"2026-07-{day} 09:00")
+            await site.send(pilot, sequence, visitors(10, f"2026-07-{day} 08:00"))
+            await eventually(lambda: site.quiet(engine))
+        # Two late reports on a day that is not kept at hand, and one on a day that is.
+        await site.send(pilot, 20, visitors(3, "2026-07-14 09:00"), visitors(1, "2026-07-22 09:00"))
+        await site.send(pilot, 21, visitors(4, "2026-07-14 10:00"))
+        await eventually(lambda: site.quiet(engine))
+    told = {(one.metric, one.window, one.bucket): one.value for one in await site.told(UsageRolled)}
+    assert told["audience_live", "day", date(2026, 7, 14)] == 17
+    async with site.db.tx() as tx:
+        cursor = await tx.execute("select metric, day, value::text as value from rollup where pilot_id = %s", (pilot,))
+        recorded = {(row["metric"], row["day"]): unscaled(int(row["value"])) for row in await cursor.fetchall()}
+        shown = (await showing.usage(site.desk, tx, pilot, site.clock.now())).rows
+    assert {key[::2]: value for key, value in told.items() if key[2] is not None} == recorded
+    assert {(one.metric, one.window, one.bucket): one.value for one in shown}.items() <= told.items()
+    assert {one.window for one in shown} == {"day", "total"}
 
 
 async def test_reports_wait_for_the_facts_of_their_pilot_and_keep_their_order(site: Stand) -> None:

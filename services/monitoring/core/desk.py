@@ -21,7 +21,7 @@ from services.monitoring.core.book import (
     measure_id,
 )
 from services.monitoring.core.instants import Day, Instant, instant_of, moment
-from services.monitoring.core.meters import Gains, Point, Sum
+from services.monitoring.core.meters import Counter, Gains, Point, Sum
 from services.monitoring.core.view import Terms, View
 from shared.contracts.base import Event
 from shared.contracts.events.monitoring import (
@@ -68,7 +68,7 @@ class Desk:
         self.gains: dict[tuple[str, Day], int] = {}
         self.points: dict[tuple[str, Instant], Point] = {}
         self.past: dict[tuple[str, Day], int] = {}
-        """Day sums of deltas that their meters do not keep, as far as they were looked up."""
+        """Sums of days that their meters do not keep, as far as they were looked up."""
         self.period: tuple[Terms | None, Instant, Instant] = (None, 0, 0)
         """The reporting period that was looked up last: most samples lie in one."""
         self.report: Report | None = None
@@ -111,6 +111,18 @@ class Desk:
         elif before.days and before.days[0][0] < after.days[0][0]:
             oldest, kept = before.days[0]
             self.past[metric, oldest] = kept
+
+    def count(self, metric: str, at: Instant, value: int, reset: bool) -> Gains:
+        """Put a sample to a counter; what that adds to the days. A day that the counter keeps no longer stays at hand, as in :meth:`add`."""
+        before = self.counters.get(metric, Counter())
+        after, gains = before.put(at, value, reset)
+        self.counters[metric] = after
+        if before.floor_at != after.floor_at:
+            self.past |= {(metric, day): before.day(day) for day in before.days() if not after.keeps(day)}
+        for day, gain in gains:
+            if not after.keeps(day):
+                self.past[metric, day] = self.past.get((metric, day), 0) + gain
+        return gains
 
     def gained(self, metric: str, gains: Gains) -> None:
         for day, value in gains:

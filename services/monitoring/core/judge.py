@@ -14,7 +14,7 @@ from services.monitoring.core.book import Book, Identity, Judgement, Report, Sam
 from services.monitoring.core.caps import Evaluation
 from services.monitoring.core.desk import Desk, Reason
 from services.monitoring.core.instants import DAY, OFFSET, Day, Instant, day_end, day_of, moment
-from services.monitoring.core.meters import Counter, Gauge, Point, Sum
+from services.monitoring.core.meters import Gauge, Point, Sum
 from services.monitoring.core.reports import Known
 from services.monitoring.core.view import CapTerm, Terms, View
 from shared.contracts.errors import Problem, problem
@@ -104,9 +104,12 @@ def fire(book: Book, view: View, due: Instant) -> Judgement:
     return desk.close()
 
 
-def roll_usage(book: Book, view: View, now: datetime, keys: Iterable[UsageKey]) -> Judgement:
-    """Tell usage that has changed."""
+def roll_usage(
+    book: Book, view: View, now: datetime, keys: Iterable[UsageKey], past: Mapping[tuple[str, Day], int] | None = None
+) -> Judgement:
+    """Tell usage that has changed. ``past`` are day sums that the book no longer keeps (:func:`usage_to_look_up`)."""
     desk = Desk(book, view, now)
+    desk.past = dict(past or {})
     usage.roll(desk, keys)
     return desk.close()
 
@@ -130,12 +133,28 @@ def days_to_look_up(book: Book, view: View, sent: Iterable[Report]) -> set[tuple
             if book.sums.get(metric, Sum()).day(day) is None:
                 wanted.add((metric, day))
         for sample in report.samples:
-            meter = book.sums.get(sample.metric)
-            if meter is not None and meter.cut and view.terms_at(sample.at).cap(sample.metric, Window.DAY) is not None:
+            if _is_cut(book, sample.metric):
                 day = day_of(sample.at)
-                if meter.day(day) is None:
+                capped = view.terms_at(sample.at).cap(sample.metric, Window.DAY) is not None
+                if capped and not _keeps(book, sample.metric, day):
                     wanted.add((sample.metric, day))
     return wanted
+
+
+def usage_to_look_up(book: Book) -> set[tuple[str, Day]]:
+    """The days whose usage is to be told and that the book no longer keeps."""
+    return {(metric, day) for metric, _, day in book.unrolled if day is not None and not _keeps(book, metric, day)}
+
+
+def _is_cut(book: Book, metric: str) -> bool:
+    """Whether a meter has let go of days; most never do."""
+    counter = book.counters.get(metric)
+    return book.sums.get(metric, Sum()).cut if counter is None else counter.floor_at is not None
+
+
+def _keeps(book: Book, metric: str, day: Day) -> bool:
+    counter = book.counters.get(metric)
+    return book.sums.get(metric, Sum()).day(day) is not None if counter is None else counter.keeps(day)
 
 
 def points_to_look_up(book: Book, view: View, sent: Iterable[Report]) -> Instant | None:
@@ -267,9 +286,13 @@ def _take_sum(
         desk.gained(metric, ((day, sample.value),))
         gain = sample.value
     else:
-        desk.counters[metric], gains = desk.counters.get(metric, Counter()).put(sample.at, sample.value, sample.reset)
+        gains = desk.count(metric, sample.at, sample.value, sample.reset)
         desk.gained(metric, gains)
         gain = sum(value for _, value in gains)
+        for other, _ in gains:
+            # A late sample moves what was counted from one day to another.
+            if other != day and view.terms_at(day_end(other) - 1).cap(metric, Window.DAY) is not None:
+                desk.changed(metric, Window.DAY, other)
     before, newest = totals.get(metric, (total, None))
     totals[metric] = (before, max(newest or sample.at, sample.at) if runs else newest)
     desk.changed(metric, Window.TOTAL)

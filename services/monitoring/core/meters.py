@@ -78,11 +78,16 @@ class Counter:
     floor_at: Instant | None = None
 
     def day(self, day: Day) -> int:
-        """What the counter gained on ``day``."""
+        """What the counter gained on ``day``, as far as it is kept."""
         return sum(run.last - self._base(i) for i, run in enumerate(self.runs) if run.day == day)
 
     def days(self) -> tuple[Day, ...]:
-        return tuple(dict.fromkeys(run.day for run in self.runs))
+        """The days with samples that are kept whole."""
+        return tuple(dict.fromkeys(run.day for run in self.runs if self.keeps(run.day)))
+
+    def keeps(self, day: Day) -> bool:
+        """Whether :meth:`day` is all of ``day``: nothing of it is older than what is kept."""
+        return self.floor_at is None or day > day_of(self.floor_at)
 
     def put(self, at: Instant, value: int, reset: bool) -> tuple[Counter, Gains]:
         """With a sample, and what it adds to the days. Raises :class:`Fall` or :class:`LateReset`."""

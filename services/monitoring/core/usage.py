@@ -46,9 +46,10 @@ def tell(desk: Desk, metric: str, window: Window, day: Day | None = None, *, clo
 
 def day_value(desk: Desk, metric: str, day: Day) -> int:
     """The sum of ``day``, from the meter or from what was loaded of the rollup."""
-    if metric in desk.counters:
-        return desk.counters[metric].day(day)
-    return desk.recorded(metric, day)
+    counter = desk.counters.get(metric)
+    if counter is None:
+        return desk.recorded(metric, day)
+    return counter.day(day) if counter.keeps(day) else desk.past.get((metric, day), 0)
 
 
 def _total(desk: Desk, metric: str) -> int:

@@ -238,37 +238,25 @@ class Judging:
             if since is not None:
                 reach[pilot_id] = since
         known: dict[UUID, dict[Identity, str]] = {}
-        past: dict[UUID, dict[tuple[str, Day], int]] = defaultdict(dict)
+        past: dict[UUID, dict[tuple[str, Day], int]] = {}
         if not (identities or days or reach):
             return known, past
         async with self._db.tx() as tx:
             if identities:
                 known = await records.identities(tx, identities)
             if days:
-                for (pilot_id, metric, day), value in (await books.past_days(tx, days)).items():
-                    past[pilot_id][metric, day] = value
+                past = await _past_days(tx, lane, days)
             if reach:
                 whole = await books.extended(tx, reach, {one: lane.pilots[one].book for one in reach})
                 for pilot_id, book in whole.items():
                     lane.pilots[pilot_id].book = book
-        self._add_pending(lane, known, days, past, reach)
+        self._add_pending(lane, known, reach)
         return known, past
 
-    def _add_pending(
-        self,
-        lane: Lane,
-        known: dict[UUID, dict[Identity, str]],
-        days: Collection[tuple[UUID, str, Day]],
-        past: dict[UUID, dict[tuple[str, Day], int]],
-        reach: Collection[UUID],
-    ) -> None:
+    def _add_pending(self, lane: Lane, known: dict[UUID, dict[Identity, str]], reach: Collection[UUID]) -> None:
         """What is judged and not yet written is as true as what is stored."""
         for taken in lane.pending.taken:
             known.setdefault(taken.pilot_id, {})[taken.source, taken.sequence, taken.part] = taken.sha256.hex()
-        for pilot_id, metric, day in days:
-            gain = lane.pending.gains.get((pilot_id, metric, day), 0)
-            if gain or (metric, day) in past[pilot_id]:
-                past[pilot_id][metric, day] = past[pilot_id].get((metric, day), 0) + gain
         for (pilot_id, metric, _), point in lane.pending.points.items():
             if pilot_id in reach:
                 pilot = lane.pilots[pilot_id]
@@ -288,10 +276,16 @@ class Judging:
         if not lane.unrolled:
             return
         await self.at_hand(lane, lane.unrolled, now)
-        for pilot_id in (lane.unrolled & lane.pilots.keys()) - lane.aside:
+        changed = (lane.unrolled & lane.pilots.keys()) - lane.aside
+        days = [(one, *key) for one in changed for key in judge.usage_to_look_up(lane.pilots[one].book)]
+        past: dict[UUID, dict[tuple[str, Day], int]] = {}
+        if days:
+            async with self._db.tx() as tx:
+                past = await _past_days(tx, lane, days)
+        for pilot_id in changed:
             pilot = lane.pilots[pilot_id]
             with About(pilot_id, "telling usage"):
-                judged = judge.roll_usage(pilot.book, pilot.view, now, pilot.book.unrolled)
+                judged = judge.roll_usage(pilot.book, pilot.view, now, pilot.book.unrolled, past.get(pilot_id))
             self.keep(lane, pilot_id, judged, ())
         lane.unrolled.clear()
 
@@ -373,6 +367,20 @@ class Judging:
         source, sequence, part = arrival.claimed if report is None else report.identity
         rejection = Rejection(pilot_id, arrival.sha256, source, sequence, part, problems, now)
         lane.pending.rejections.append((rejection, arrival.record, arrival.correlation))
+
+
+async def _past_days(
+    tx: Tx, lane: Lane, days: Collection[tuple[UUID, str, Day]]
+) -> dict[UUID, dict[tuple[str, Day], int]]:
+    """By pilot, the sums of ``days`` that have samples: what is judged and not yet written is as true as what is stored."""
+    found: dict[UUID, dict[tuple[str, Day], int]] = defaultdict(dict)
+    for (pilot_id, metric, day), value in (await books.past_days(tx, days)).items():
+        found[pilot_id][metric, day] = value
+    for pilot_id, metric, day in set(days):
+        gain = lane.pending.gains.get((pilot_id, metric, day))
+        if gain is not None:
+            found[pilot_id][metric, day] = found[pilot_id].get((metric, day), 0) + gain
+    return found
 
 
 def rejected_event(rejection: Rejection) -> MetricsReportRejected:
