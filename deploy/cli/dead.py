@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.console import Console
 
 from deploy.cli.failing import Failure
+from deploy.cli.lines import when
 from deploy.cli.session import AsJson, InstanceName, out, print_json, run, signed_in
 from deploy.cli.site import Site, site_named
 from deploy.local.instance import SERVICES
@@ -38,16 +41,20 @@ def list_(
     if not found:
         out().print("Nothing was set aside.")
         return
-    table = Table()
-    for column in ("service", "number", "state", "topic", "key", "set aside", "reason"):
-        table.add_column(column, overflow="fold")
     for service, letter in found:
-        place = f"{letter.topic}[{letter.partition}]@{letter.offset}"
-        table.add_row(
-            *(service, str(letter.id), letter.state, place, letter.key),
-            *(f"{letter.set_aside_at:%Y-%m-%d %H:%M:%S}", letter.reason),
-        )
-    out().print(table)
+        _print_line(out(), service, letter)
+
+
+def _print_line(console: Console, service: str, letter: DeadLetter) -> None:
+    """Lines rather than a table, as in the queue: keys and reasons stay whole in a narrow terminal."""
+    console.print(f"[bold]{service} {letter.id}[/] · {letter.state} · set aside {when(letter.set_aside_at)}")
+    console.print(f"   {letter.reason}", markup=False)
+    console.print(f"   {_place(letter)} · key {letter.key}", markup=False)
+    console.print(f"   haukiem dead show {service} {letter.id}", markup=False, style="dim")
+
+
+def _place(letter: DeadLetter) -> str:
+    return f"{letter.topic}[{letter.partition}]@{letter.offset}"
 
 
 async def _list(site: Site, state: str | None) -> list[tuple[str, DeadLetter]]:
@@ -62,8 +69,38 @@ def show(service: Service, row: Row, instance: InstanceName = None, as_json: AsJ
     if as_json:
         print_json(letter)
         return
-    for name, value in letter.model_dump(mode="json").items():
-        out().print(f"{name}: {value}", markup=False)
+    for line in _told(letter):
+        out().print(line, markup=False)
+
+
+def _told(letter: DeadLetter) -> Iterator[str]:
+    """What is known of it; what is not there is not said."""
+    yield f"{letter.consumer} {letter.id} · {letter.state}"
+    attempts = "1 attempt" if letter.attempts == 1 else f"{letter.attempts} attempts"
+    for name, value in {
+        "reason": letter.reason,
+        "set aside": f"{when(letter.set_aside_at)} after {attempts}",
+        "sent again": " by ".join(said for said in (when(letter.resent_at), letter.resent_by) if said),
+        "done": when(letter.done_at),
+        "place": _place(letter),
+        "key": letter.key,
+    }.items():
+        if value:
+            yield f"  {name:<11}{value}"
+    if letter.headers:
+        yield "headers"
+        yield from (f"  {name}: {value}" for name, value in letter.headers)
+    if letter.value is not None:
+        yield "value"
+        yield from (f"  {line}" for line in _readable(letter.value).splitlines())
+
+
+def _readable(value: str) -> str:
+    """JSON line by line; anything else as it is."""
+    try:
+        return json.dumps(json.loads(value), ensure_ascii=False, indent=2)
+    except ValueError:
+        return value
 
 
 async def _show(site: Site, service: str, row: int) -> DeadLetter:

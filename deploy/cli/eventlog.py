@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 from pydantic import ValidationError
 
+from deploy.local.kafka import quietly
 from shared.client import Unreachable
 from shared.contracts.base import Event, Meta, content_hash
 from shared.contracts.errors import Poison, Transient
@@ -145,14 +146,15 @@ async def event_log(bootstrap: str, security: KafkaSecurity | None = None) -> As
         isolation_level="read_committed",
     )
     try:
-        await consumer.start()
-        try:
-            yield EventLog(consumer, kafka)
-        finally:
-            # aiokafka cancels a task of its own in stop(); one that never ran would raise that in here.
-            await asyncio.sleep(0)
-            await consumer.stop()
-            await kafka.close()
+        async with quietly():
+            try:
+                await consumer.start()
+                yield EventLog(consumer, kafka)
+            finally:
+                # aiokafka cancels a task of its own in stop(); one that never ran would raise that in here.
+                await asyncio.sleep(0)
+                await consumer.stop()
+                await kafka.close()
     except (KafkaError, OSError, TimeoutError, Transient) as error:
         raise Unreachable("Kafka", bootstrap, str(error) or type(error).__name__) from error
 

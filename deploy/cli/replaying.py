@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from deploy.cli.eventlog import EventLog, Logged
+from deploy.cli.look import as_uuid
 from deploy.cli.recompute import Told, recompute
 from services.decisions.core.chain import GENESIS, hash_of
 from services.decisions.core.evidence import evidence_hash
 from services.monitoring.core.people import BY_PEOPLE
-from shared.contracts.base import Contract
+from shared.contracts.base import Contract, Instant
 from shared.contracts.events.applications import (
     DecisionApplied,
     IncidentReported,
@@ -51,6 +53,7 @@ class Replay(Contract):
     number: str
     kind: str
     authority: str
+    at: Instant
     checks: tuple[Check, ...]
 
     @property
@@ -58,8 +61,26 @@ class Replay(Contract):
         return all(check.holds for check in self.checks)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which decision is meant: its id, or its number, which begins again every year in each authority and so may need more."""
+
+    name: str
+    authority: str | None = None
+    pilot: str | None = None
+    """Its id or its code."""
+
+
 class UnknownDecision(Exception):
-    """The log holds no decision of that id."""
+    """The log holds no such decision."""
+
+
+class Ambiguous(Exception):
+    """Several decisions have that number; ``candidates`` are they, oldest first."""
+
+    def __init__(self, candidates: Sequence[DecisionIssued]) -> None:
+        super().__init__(f"{len(candidates)} decisions have that number.")
+        self.candidates = candidates
 
 
 @dataclass(frozen=True)
@@ -97,13 +118,49 @@ class Chains:
         return Check(what=what, difference="" if met else "does not hold this decision")
 
 
-async def replay(log: EventLog, decision_id: UUID, calendar: Calendar) -> Replay:
-    """Replay one decision. Raises :class:`UnknownDecision`."""
+async def replay(log: EventLog, wanted: Wanted, calendar: Calendar) -> Replay:
+    """Replay one decision. Raises :class:`UnknownDecision` and :class:`Ambiguous`."""
     issued = issued_in(await log.whole((DECISIONS,)))
-    record = next((one for one in issued if _decision(one).decision_id == decision_id), None)
-    if record is None:
-        raise UnknownDecision(f"The log holds no decision {decision_id}.")
+    # A code is known from the registration of its pilot.
+    named = await log.whole((APPLICATIONS,)) if wanted.pilot and as_uuid(wanted.pilot) is None else ()
+    record = choose(issued, wanted, named)
     return replay_in(record, await log.of_pilot(_decision(record).pilot_id), Chains.of(issued), calendar)
+
+
+def choose(issued: Sequence[Logged], wanted: Wanted, registrations: Iterable[Logged] = ()) -> Logged:
+    """The one decision that is meant. Raises :class:`UnknownDecision` and :class:`Ambiguous`."""
+    decision_id = as_uuid(wanted.name)
+
+    def is_meant(decision: DecisionIssued) -> bool:
+        if decision_id is not None:
+            return decision.decision_id == decision_id
+        return _plain(decision.number) == _plain(wanted.name)
+
+    found = [one for one in issued if is_meant(_decision(one))]
+    if wanted.authority is not None:
+        found = [one for one in found if _decision(one).authority == wanted.authority]
+    if wanted.pilot is not None:
+        pilot_id = as_uuid(wanted.pilot) or _coded(wanted.pilot, registrations)
+        found = [one for one in found if _decision(one).pilot_id == pilot_id]
+    if not found:
+        more = [f"of {wanted.authority}"] * bool(wanted.authority) + [f"about {wanted.pilot}"] * bool(wanted.pilot)
+        raise UnknownDecision(" ".join(["The log holds no decision", wanted.name, *more]) + ".")
+    if len(found) > 1:
+        raise Ambiguous(sorted((_decision(one) for one in found), key=lambda one: one.at))
+    return found[0]
+
+
+def _coded(code: str, registrations: Iterable[Logged]) -> UUID | None:
+    """The pilot that was registered under a code."""
+    for record in registrations:
+        if isinstance(record.event, PilotRegistered) and record.event.code == code.upper():
+            return record.event.pilot_id
+    return None
+
+
+def _plain(number: str) -> str:
+    """A number as it can be compared: however its letters were composed, and typed on a keyboard without Đ too."""
+    return unicodedata.normalize("NFC", number).strip().upper().replace("Đ", "D")
 
 
 async def replay_all(log: EventLog, calendar: Calendar) -> list[Replay]:
@@ -150,6 +207,7 @@ def _replayed(record: Logged, mine: Sequence[Logged], chains: Chains, told: Sequ
         number=decision.number,
         kind=decision.kind,
         authority=decision.authority,
+        at=decision.at,
         checks=checks,
     )
 

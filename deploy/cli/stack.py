@@ -55,7 +55,7 @@ def clean(
     """Stop every stack of this folder, or one, and remove its data."""
     chosen = _chosen(instance)
     for one in chosen:
-        out().print(f"{one.name}: {_what_is_lost(one)} in {one.folder}", markup=False)
+        out().print(f"{_what_is_lost(one)} in {one.folder}", markup=False)
     several = len([one for one in chosen if one.has_data]) > 1
     if several and not yes and sys.stdin.isatty() and not typer.confirm("Remove all of this?"):
         raise Failure("Nothing was removed. One stack alone: haukiem clean -i NAME")
@@ -65,8 +65,8 @@ def clean(
 
 def _what_is_lost(one: Instance) -> str:
     status = stack.current_status(one)
-    runs = "runs; it is stopped, and " if status is not None and status.supervised else ""
-    return f"{runs}{'all data' if one.has_data else 'logs and settings'}"
+    runs = " (it runs, and is stopped)" if status is not None and status.supervised else ""
+    return f"{one.name}{runs}: {'all data' if one.has_data else 'logs and settings'}"
 
 
 def status(instance: InstanceName = None, as_json: AsJson = False) -> None:

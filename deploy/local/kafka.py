@@ -9,7 +9,8 @@ import os
 import shutil
 import subprocess
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -195,13 +196,9 @@ async def wait_for_cluster(bootstrap: str, brokers: int = 1, seconds: float = 60
 
     Raises :class:`StackError` when that takes longer than ``seconds``.
     """
-    # While a broker starts, the client reports every refused connection; here that is expected.
-    logger = logging.getLogger("aiokafka")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
     said = "no answer"
     try:
-        async with asyncio.timeout(seconds):
+        async with quietly(), asyncio.timeout(seconds):
             while True:
                 try:
                     if (found := await _coordinated(bootstrap)) >= brokers:
@@ -212,6 +209,16 @@ async def wait_for_cluster(bootstrap: str, brokers: int = 1, seconds: float = 60
                 await asyncio.sleep(0.1)
     except TimeoutError as error:
         raise StackError(f"Kafka at {bootstrap} was not ready after {seconds:.0f} s: {said}") from error
+
+
+@asynccontextmanager
+async def quietly() -> AsyncIterator[None]:
+    """Without the Kafka client's own reports: who is inside says what went wrong, once and in its own words."""
+    logger = logging.getLogger("aiokafka")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
     finally:
         logger.setLevel(level)
 

@@ -264,12 +264,39 @@ def test_dead_letters_are_listed_shown_and_sent_again(
 ) -> None:
     answers |= {"GET /ops/dead": {"items": []}, "GET /ops/dead/7": LETTER, "POST /ops/dead/7/resend": {"id": 7}}
     assert haukiem("dead", "list") == (0, "Nothing was set aside.\n", "")
-    code, out, _ = haukiem("dead", "show", "decisions", "7")
-    assert (code, "reason: the headers cannot be read" in out) == (0, True)
+    answers |= {
+        "GET /ops/dead/8": {**LETTER, "id": 8, "headers": [["ce_id", "x"]], "value": '{"tên": 1}', "attempts": 2}
+    }
+    assert haukiem("dead", "show", "decisions", "7")[:2] == (
+        0,
+        "decisions 7 · poison\n"
+        "  reason     the headers cannot be read\n"
+        "  set aside  2026-07-19 23:00 after 1 attempt\n"
+        "  place      haukiem.monitoring.v1[3]@12\n"
+        f"  key        {PILOT}\n",
+    )
+    out = haukiem("dead", "show", "decisions", "8")[1]
+    assert "after 2 attempts\n" in out
+    assert out.endswith('headers\n  ce_id: x\nvalue\n  {\n    "tên": 1\n  }\n')
     assert haukiem("dead", "resend", "decisions", "7")[0] == 0
     assert (asked[-1].url.port, asked[-1].url.path) == (18083, "/ops/dead/7/resend")
     code, _, err = haukiem("dead", "resend", "billing", "7")
     assert (code, "There is no service billing" in err) == (2, True)
+
+
+def test_what_was_set_aside_is_listed_in_lines_that_stay_whole_in_a_narrow_terminal(
+    haukiem: Run, instance: Instance, answers: Answers, asked: list[httpx.Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    answers["GET /ops/dead"] = lambda: {"items": [LETTER] if asked[-1].url.params["after"] == "0" else []}
+    code, out, _ = haukiem("dead", "list")
+    assert code == 0
+    assert out.splitlines()[-4:] == [
+        "decisions 7 · poison · set aside 2026-07-19 23:00",
+        "   the headers cannot be read",
+        f"   haukiem.monitoring.v1[3]@12 · key {PILOT}",
+        "   haukiem dead show decisions 7",
+    ]
 
 
 def test_republish_says_how_many_events_go_out_again(haukiem: Run, instance: Instance, answers: Answers) -> None:

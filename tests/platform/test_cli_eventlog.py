@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from uuid import UUID, uuid4
@@ -92,7 +93,10 @@ async def test_a_topic_that_is_not_there_is_empty(kafka_bootstrap: str) -> None:
         assert await log.whole([replace(METRICS, name=uuid4().hex)]) == []
 
 
-async def test_a_broker_that_is_away_is_said_so() -> None:
+@pytest.mark.filterwarnings("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning")
+async def test_a_broker_that_is_away_is_said_so_and_by_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(Unreachable, match=r"Kafka at 127\.0\.0\.1:9 could"):
         async with event_log("127.0.0.1:9") as log:
             await log.whole()
+    gc.collect()  # a consumer that was not stopped would complain now
+    assert caplog.records == []

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
-from uuid import uuid5
+from uuid import UUID, uuid5
 
 import pytest
 
 from deploy.cli.eventlog import Logged
 from deploy.cli.recompute import Told, recompute
-from deploy.cli.replaying import Chains, Replay, issued_in, replay_in
+from deploy.cli.replay import _candidates
+from deploy.cli.replaying import (
+    Ambiguous,
+    Chains,
+    Replay,
+    UnknownDecision,
+    Wanted,
+    choose,
+    issued_in,
+    replay_in,
+)
 from deploy.demo import season
 from services.decisions.core.chain import Chain, seal
 from services.decisions.core.evidence import evidence_hash
-from shared.contracts.events.applications import PilotStarted
+from shared.contracts.events.applications import PilotRegistered, PilotStarted
 from shared.contracts.events.decisions import DecisionIssued, MadeUpon, VerdictOnFinding
 from shared.contracts.events.monitoring import EventRef, FindingCleared, FindingOpened, InterimMeasureTaken
 from shared.contracts.pilot import PilotState
@@ -198,3 +208,58 @@ def test_clearings_are_recomputed_too() -> None:
     again = recompute(played("Rent").log, law().calendar)
     assert {one.reason for one in again if isinstance(one, FindingCleared)} == {"recovered", "adjusted"}
     assert APPLICATIONS.name in {one.topic for one in played("Rent").log}
+
+
+# --- which decision is meant
+
+PILOT, OTHER = UUID("0198f000-0000-7000-8000-00000000000a"), UUID("0198f000-0000-7000-8000-00000000000b")
+
+
+def _issued() -> list[Logged]:
+    """Number 1 of two authorities, and of one of them in two years."""
+    record, _, _ = decided(played("Rent"))
+    made = (
+        ("prov_79_culture", "2007-08-01T09:00:00+07:00", PILOT),
+        ("prov_79_culture", "2008-01-03T09:00:00+07:00", OTHER),
+        ("prov_01_culture", "2008-02-03T09:00:00+07:00", PILOT),
+    )
+    log = []
+    for n, (authority, at, pilot) in enumerate(made, start=1):
+        fields = {"decision_id": str(UUID(int=n)), "authority": authority, "at": at, "pilot_id": str(pilot)}
+        log.append(replace(record, data=json.dumps({**json.loads(record.data), **fields}).encode()))
+    return log
+
+
+def _chosen(wanted: Wanted, registrations: Sequence[Logged] = ()) -> int:
+    event = choose(_issued(), wanted, registrations).event
+    assert isinstance(event, DecisionIssued)
+    return event.decision_id.int
+
+
+def test_a_decision_is_named_by_its_id_or_by_its_number_where_that_is_enough() -> None:
+    assert _chosen(Wanted(str(UUID(int=2)))) == 2
+    assert _chosen(Wanted("1/QĐ-HK", authority="prov_01_culture")) == 3
+    assert _chosen(Wanted("1/QĐ-HK", pilot=str(OTHER))) == 2
+    assert _chosen(Wanted("1/QĐ-HK", authority="prov_79_culture", pilot=str(PILOT))) == 1
+    # As a keyboard without Vietnamese letters has it.
+    assert _chosen(Wanted("1/qd-hk", pilot=str(OTHER))) == 2
+
+
+def test_a_pilot_is_known_by_the_code_that_it_was_registered_under() -> None:
+    log = played("Rent").log
+    code = next(one.event.code for one in log if isinstance(one.event, PilotRegistered))
+    pilot_id = next(one.event.pilot_id for one in log if isinstance(one.event, PilotRegistered))
+    mine = rewritten(_issued()[1], lambda data: data.update(pilot_id=str(pilot_id)))
+    event = choose([*_issued(), mine], Wanted("1/QĐ-HK", pilot=code.lower()), log).event
+    assert isinstance(event, DecisionIssued)
+    assert event.pilot_id == pilot_id
+
+
+def test_a_number_that_several_have_names_them_all_and_one_that_none_has_is_said() -> None:
+    with pytest.raises(Ambiguous) as several:
+        _chosen(Wanted("1/QĐ-HK"))
+    assert [one.decision_id.int for one in several.value.candidates] == [1, 2, 3]
+    said = _candidates(several.value.candidates)
+    assert f"2008-01-03 09:00 warn of prov_79_culture: haukiem replay {UUID(int=2)}" in said
+    with pytest.raises(UnknownDecision, match="no decision 2/QĐ-HK of prov_79_culture about HK-G16-26-999999"):
+        _chosen(Wanted("2/QĐ-HK", authority="prov_79_culture", pilot="HK-G16-26-999999"))
