@@ -1,155 +1,32 @@
-"""What the service decisions is asked and answers over HTTP.
-
-Writing routes take an ``Idempotency-Key``. An officer acts for the authority of the token's claim ``authority`` and sees the cases in
-which that authority has a part; to anybody else a case does not exist.
-"""
+"""What officers see: the queue, a case and all that it is decided upon, a chain."""
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
-
-from shared.contracts.base import Due, Instant, Request
-from shared.contracts.events.applications import FinalCriterion
+from shared.contracts.base import Due, Instant
 from shared.contracts.events.decisions import (
     DecisionIssued,
     ItemKind,
-    LegalBasisRef,
-    MadeUpon,
-    Remedy,
     VerdictOnFinding,
 )
 from shared.contracts.events.monitoring import EventRef
 from shared.contracts.http.answers import Answer
-from shared.contracts.numbers import Limit, Total
 from shared.contracts.pilot import (
     Cap,
     Cause,
     Code,
-    HeldPermit,
-    Line,
     Organisation,
     Outcome,
     PilotState,
-    Prose,
     Severity,
     Sha256,
-    SourceName,
-    Window,
 )
 from shared.contracts.rules import LegalBasis
 
 MAX_PAGE = 200
 """Rows of one page."""
-
-# What is asked
-
-
-class SnoozeRequest(Request):
-    """POST /cases/{case_id}/snooze: out of the queue until then; never past a running clock, at most the row's working days."""
-
-    until: Instant
-    reason: Line
-
-
-class SupplementRequest(Request):
-    """POST /cases/{case_id}/supplement-request: once a case; the clocks that the rules name stand still until it is answered."""
-
-    text: Prose
-
-
-class CapChange(Request):
-    """A cap as an ``adjust`` sets it. It takes the place of the cap with the same metric and window, or is new."""
-
-    metric: Code
-    window: Window
-    limit: Limit = Field(ge=0)
-    critical: bool = False
-    reported: bool = False
-    source: SourceName = "main"
-
-    def cap(self) -> Cap:
-        return Cap(**self.model_dump())
-
-
-class Verdict(Request):
-    """What the decision holds of one finding."""
-
-    finding_id: UUID
-    verdict: Literal["confirmed", "rejected"]
-
-
-class ProposalWrite(Request):
-    """POST /cases/{case_id}/proposals and PUT /proposals/{proposal_id}: one kind of decision about one or more open items.
-
-    ``legal_bases`` are codes of :attr:`CaseView.legal_bases`.
-    ``evidence`` are ids of facts of this pilot (:class:`FactView`); their hashes are bound when the draft is written. Every item that
-    is about a finding needs a verdict. ``caps`` belong to ``adjust``, ``remedy_text`` to ``order_correction`` and ``order_takedown``.
-    ``gate``, ``measure_id`` and ``lifts`` follow from the item; where given, they must agree with it.
-    """
-
-    kind: Code
-    items: tuple[UUID, ...] = Field(min_length=1, max_length=100)
-    reasons: Prose
-    public_reasons: Prose
-    legal_bases: tuple[str, ...] = Field(min_length=1, max_length=50)
-    evidence: tuple[UUID, ...] = Field(default=(), max_length=500)
-    verdicts: tuple[Verdict, ...] = Field(default=(), max_length=100)
-    caps: tuple[CapChange, ...] = Field(default=(), max_length=50)
-    remedy_text: Prose | None = None
-    gate: str | None = Field(default=None, max_length=200)
-    measure_id: UUID | None = None
-    lifts: UUID | None = None
-
-    @field_validator("items", "evidence", "legal_bases")
-    @classmethod
-    def _once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(set(value)) != len(value):
-            raise PydanticCustomError("named_twice", "must not name the same one twice")
-        return value
-
-
-class SubmitRequest(Request):
-    """POST /proposals/{proposal_id}/submit. ``together``: other proposals of the case, by the same proposer, to be issued with it.
-
-    The first submission of a kind with a reply window asks the enterprise; once the reply is in or its time is over, the next one
-    moves on: to the second signer, or into force where one signature is enough.
-    """
-
-    together: tuple[UUID, ...] = Field(default=(), max_length=20)
-
-
-class ReturnRequest(Request):
-    """POST /proposals/{proposal_id}/return: the second signer sends it back to the proposer."""
-
-    reason: Prose
-
-
-class WithdrawRequest(Request):
-    """POST /proposals/{proposal_id}/withdraw."""
-
-    reason: Prose
-
-
-class ReviewRequest(Request):
-    """POST /cases/{case_id}/items/{item_id}/review: the report was read."""
-
-    note: Prose
-    confirmed_findings: int = Field(default=0, ge=0, le=1000)
-
-
-class VerifyRemedyRequest(Request):
-    """POST /decisions/{decision_id}/verify-remedy: the officer looked."""
-
-    done: bool
-    note: Prose
-
-
-# What is answered: cases
 
 
 class ItemView(Answer):
@@ -463,112 +340,3 @@ class ChainView(Answer):
     intact: bool
     broken_at: str | None = None
     why: str | None = None
-
-
-# What is answered: public
-
-
-class RegisterDecision(Answer):
-    decision_id: UUID
-    number: str
-    kind: Code
-    authority: str
-    at: Instant
-    public_reasons: str
-    legal_bases: tuple[LegalBasisRef, ...]
-    remedy: Remedy | None = None
-    appeal_by: Due | None = None
-    made_upon: MadeUpon
-    without_effect: bool
-    hash: Sha256
-
-
-class RegisterLine(Answer):
-    """A pilot in the public register: no contact, no evidence, nothing of an open case."""
-
-    code: str
-    title: str
-    organisation: Organisation
-    sector: str
-    tier: int
-    provinces: tuple[str, ...]
-    lead_authority: str
-    state: PilotState
-    outcome: Outcome | None = None
-    registered_at: Instant
-    start_at: Instant | None = None
-    end_at: Instant | None = None
-    decisions: int
-
-
-class RegisterPage(Answer):
-    """Newest registration first."""
-
-    rows: tuple[RegisterLine, ...]
-    next: str | None = None
-
-
-class RegisterEntry(RegisterLine):
-    pilot_id: UUID
-    objectives: str
-    hypothesis: str
-    caps: tuple[Cap, ...]
-    held_permits: tuple[HeldPermit, ...]
-    certificate: str | None = None
-    final_criteria: tuple[FinalCriterion, ...] = ()
-    issued: tuple[RegisterDecision, ...]
-
-
-class LeadTime(Answer):
-    """How long something took, in hours of wall time: how many were measured, and their median and ninth decile."""
-
-    name: str
-    count: int
-    median_hours: float | None = None
-    p90_hours: float | None = None
-
-
-class SectorFigures(Answer):
-    """What the pilots of a sector, in a province and a quarter (``2026Q3``), brought. ``province`` is ``many`` for a pilot that spans several.
-
-    ``pilots`` ran in the quarter. ``participants`` are the persons that each reached, counted one by one (audience, visitors) or, where
-    nobody was, the largest number at one time; ``revenue_vnd`` accrued in the quarter; ``jobs`` is the largest number at one time. All are
-    added over pilots; None: nobody reported it.
-    """
-
-    sector: str
-    province: str
-    quarter: str
-    pilots: int
-    participants: Total | None = None
-    revenue_vnd: Total | None = None
-    jobs: Total | None = None
-
-
-class LawReformRow(Answer):
-    """A rule that stood in the way, over all final reports: in how many pilots, in which sectors, and in whose words."""
-
-    legal_basis: str
-    article: str | None = None
-    pilots: int
-    sectors: tuple[str, ...]
-    texts: tuple[str, ...]
-
-
-class Statistics(Answer):
-    """``at`` is when it was counted: a service counts at most once in some seconds, and gives everybody the same until then."""
-
-    at: Instant
-    pilots_by_state: dict[str, int]
-    pilots_by_outcome: dict[str, int]
-    cases_open: int
-    items_open: dict[str, int]
-    items_overdue: int
-    overdue_ever: int
-    decisions_by_kind: dict[str, int]
-    decisions_without_effect: int
-    measures_by_state: dict[str, int]
-    lead_times: tuple[LeadTime, ...]
-    figures: tuple[SectorFigures, ...]
-    law_reform: tuple[LawReformRow, ...]
-    since: date | None = None
