@@ -291,7 +291,9 @@ async def test_a_report_is_kept_with_its_sequence_and_our_signature(office: Offi
     async with office.db.tx() as tx:
         one = await reports.take(office.desk, tx, pilot, report(), NOW)
         two = await reports.take(office.desk, tx, pilot, report(), NOW)
-        stored = await intake.one(tx, pilot, "main", one.sequence)
+        number = await intake.unproduced_number(tx, pilot, "main", one.sequence)
+        assert number is not None
+        stored = await intake.next_unproduced(tx, pilot, number)
     assert (one.sequence, two.sequence) == (1, 2)
     assert stored is not None
     secret = bytes((await office.row("select ingest_secret from source"))["ingest_secret"])
@@ -339,7 +341,12 @@ async def test_what_was_read_a_day_ago_goes_and_another_cluster_gets_the_rest_ag
         assert not await intake.know_cluster(tx, "one")
         assert await intake.know_cluster(tx, "two")
         assert await intake.produce_again(tx) == 1
-        assert [one.sequence for one in await intake.unproduced(tx, timedelta(seconds=5), 10)] == [2]
+        number = await intake.unproduced_number(tx, pilot, "main", 2)
+        assert number is not None
+        assert await intake.unproduced(tx, timedelta(seconds=5), 10) == [(pilot, number)]
+        found = await intake.next_unproduced(tx, pilot, number)
+        assert found is not None
+        assert found.sequence == 2
         assert await intake.is_taken(tx, pilot, "main", 3)
         assert await intake.count_unconsumed(tx) == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -35,9 +36,9 @@ async def producing(site: Stand) -> AsyncIterator[Producing]:
     await producing.close()
 
 
-async def taken(site: Stand, pilot: UUID, samples: int = 1) -> ReportTaken:
+async def taken(site: Stand, pilot: UUID, samples: int = 1, **more: Any) -> ReportTaken:
     one = {"metric": "audience_live", "at": at("2026-07-20 08:00"), "value": "1"}
-    sent = ReportSent.model_validate({"samples": [one] * samples})
+    sent = ReportSent.model_validate({"samples": [one] * samples, **more})
     async with site.db.tx() as tx:
         return await reports.take(site.desk, tx, pilot, sent, NOW)
 
@@ -81,6 +82,27 @@ async def test_sending_again_counts_once(site: Stand, producing: Producing) -> N
         await eventually(lambda: site.quiet(engine))
     assert await site.total(pilot, "audience_live") == SCALE
     assert await site.count("report") == 1
+
+
+async def test_a_correction_never_overtakes_what_it_corrects(
+    site: Stand, producing: Producing, make_topic: Callable[..., Awaitable[str]]
+) -> None:
+    """The report was answered and sent, and is gone with its cluster: its correction, sent at once, does not come to the new one before it."""
+    pilot = await site.pilot(AUDIENCE)
+    first = await taken(site, pilot)
+    await producing.produce(pilot, first.source, first.sequence)
+    site.topic = await make_topic(4)
+    again = Producing(site.db, site.kafka, site.topic)
+    async with site.db.tx() as tx:
+        assert await again.again(tx) == 1
+    correction = await taken(site, pilot, corrects=first.sequence)
+    await again.produce(pilot, correction.source, correction.sequence)
+    await again.close()
+    async with site.running(site.engine(unsigned=False)) as engine:
+        await eventually(lambda: site.quiet(engine), within=30)
+    assert await site.count("rejected_report") == 0
+    assert await site.count("report") == 2
+    assert await site.total(pilot, "audience_live") == 2 * SCALE
 
 
 async def test_while_kafka_is_away_the_caller_is_told_and_the_report_stays(site: Stand) -> None:

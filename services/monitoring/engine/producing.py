@@ -1,11 +1,18 @@
-"""Brings reports taken over HTTP to Kafka: at once when they were stored, and again as long as the engine has not read them."""
+"""Brings reports taken over HTTP to Kafka: at once when they were stored, and again as long as the engine has not read them.
+
+The requests of a pilot go out in the order in which they were stored, one after the other, so that none is read before what it corrects. No
+lock between processes is needed for that: a request is marked when Kafka has all of it, and who sends a later one either finds the mark or sends
+the earlier one first. What two of them sent counts once.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import random
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -35,6 +42,7 @@ class Producing:
         self._topic = topic
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
+        self._lanes: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def open(self) -> None:
         """Connects when it is first needed: a broker that is away delays work, not the start."""
@@ -45,11 +53,12 @@ class Producing:
             await _stop(producer)
 
     async def produce(self, pilot_id: UUID, source: str, sequence: int) -> None:
-        """Send the records of a stored request, unless they were sent. Raises ``Transient`` when Kafka does not take them."""
+        """Send the records of a stored request, unless they were sent, and before them those of the pilot's requests from before that were
+        not. Raises ``Transient`` when Kafka does not take them."""
         async with self._db.tx() as tx:
-            stored = await intake.one(tx, pilot_id, source, sequence)
-        if stored is not None:
-            await self._send(stored)
+            number = await intake.unproduced_number(tx, pilot_id, source, sequence)
+        if number is not None:
+            await self._catch_up(pilot_id, number)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send what was left over."""
@@ -57,8 +66,9 @@ class Producing:
             try:
                 async with self._db.tx() as tx:
                     left = await intake.unproduced(tx, _LEFT_OVER, 200)
-                for stored in left:
-                    await self._send(stored)
+                random.shuffle(left)  # processes that find the same pilots seldom meet at one
+                for pilot_id, number in left:
+                    await self._catch_up(pilot_id, number)
                 await self._know_cluster()
             except Transient as error:
                 log.warning("reports_wait", error=str(error))
@@ -67,6 +77,16 @@ class Producing:
     async def again(self, tx: Tx) -> int:
         """Have everything sent again that the engine has not read. Gives the number of requests."""
         return await intake.produce_again(tx)
+
+    async def _catch_up(self, pilot_id: UUID, number: int) -> None:
+        """Send the pilot's requests up to ``number``. One is held in memory at a time, however many an outage left."""
+        async with self._lanes.setdefault(pilot_id, asyncio.Lock()):
+            while True:
+                async with self._db.tx() as tx:
+                    stored = await intake.next_unproduced(tx, pilot_id, number)
+                if stored is None:
+                    return
+                await self._send(stored)
 
     async def _send(self, stored: Stored) -> None:
         key = key_of(stored.pilot_id)

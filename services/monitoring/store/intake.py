@@ -78,26 +78,39 @@ async def add(tx: Tx, stored: Stored, now: datetime) -> None:
     )
 
 
-async def one(tx: Tx, pilot_id: UUID, source: str, sequence: int) -> Stored | None:
-    """A request's records, unless they were produced already or are gone."""
+async def unproduced_number(tx: Tx, pilot_id: UUID, source: str, sequence: int) -> int | None:
+    """Where a request stands in the order of storing, unless its records were produced already or are gone."""
     cursor = await tx.execute(
-        "select * from intake where pilot_id = %s and source = %s and sequence = %s and produced_at is null",
+        "select number from intake where pilot_id = %s and source = %s and sequence = %s and produced_at is null and consumed_at is null",
         (pilot_id, source, sequence),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else int(row["number"])
+
+
+async def next_unproduced(tx: Tx, pilot_id: UUID, upto: int) -> Stored | None:
+    """The earliest of the pilot's requests up to this number whose records did not reach Kafka."""
+    cursor = await tx.execute(
+        "select * from intake where pilot_id = %s and number <= %s and produced_at is null and consumed_at is null "
+        "order by number limit 1",
+        (pilot_id, upto),
     )
     row = await cursor.fetchone()
     return None if row is None else _stored(row)
 
 
-async def unproduced(tx: Tx, older_than: timedelta, limit: int) -> list[Stored]:
-    """Requests whose records did not reach Kafka although some time has passed, oldest first."""
+async def unproduced(tx: Tx, older_than: timedelta, limit: int) -> list[tuple[UUID, int]]:
+    """Pilots with requests whose records did not reach Kafka although some time has passed, and the number of the last such request of each;
+    the pilots that wait longest, ``limit`` at most."""
     cursor = await tx.execute(
         """
-        select * from intake where produced_at is null and consumed_at is null and stored_at < clock_timestamp() - %s
-        order by stored_at, sequence limit %s
+        select pilot_id, max(number) as number from intake
+        where produced_at is null and consumed_at is null and stored_at < clock_timestamp() - %s
+        group by pilot_id order by min(number) limit %s
         """,
         (older_than, limit),
     )
-    return [_stored(row) for row in await cursor.fetchall()]
+    return [(row["pilot_id"], row["number"]) for row in await cursor.fetchall()]
 
 
 async def mark_produced(tx: Tx, pilot_id: UUID, source: str, sequence: int) -> None:

@@ -166,6 +166,7 @@ _STATEMENTS = (
         pilot_id uuid not null,
         source text not null,
         sequence bigint not null,
+        number bigint generated always as identity,
         correlation_id text not null,
         signatures text[] not null,
         records bytea[] not null,
@@ -177,6 +178,7 @@ _STATEMENTS = (
         primary key (pilot_id, source, sequence)
     )
     """,
+    "create index intake_unproduced on intake (pilot_id, number) where produced_at is null and consumed_at is null",
     "create index intake_unconsumed on intake (stored_at) where consumed_at is null",
     "create index intake_consumed on intake (consumed_at) where consumed_at is not null",
     """
