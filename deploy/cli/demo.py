@@ -21,6 +21,7 @@ from deploy.demo.look import Seen
 from deploy.demo.tour import tour
 from deploy.local import stack
 from deploy.local.instance import Instance
+from deploy.local.settings import Asked, Past, settle
 from shared.client import Addresses
 from shared.client.ops import Progress as ServiceProgress
 from shared.reference.calendar import VIETNAM
@@ -52,6 +53,9 @@ def demo(
     say = lambda line: console.print(line, markup=False)  # noqa: E731 -- a printer for the stack
     for line in beginning(played, instance):
         console.print(line, markup=False)
+    settle(
+        chosen.name, Past(), Asked(clock=True), os.environ
+    )  # a wrong setting is refused before the last season is gone
     with interruptible():
         stack.clean(chosen, say=lambda _: None)
         stack.up(chosen, clock=played.season.opens, say=say)

@@ -183,6 +183,16 @@ def test_a_stack_whose_issuer_was_given_from_outside_takes_the_token_that_is_giv
     assert [one.headers["Authorization"] for one in asked] == ["Bearer given-by-the-ministry"]
 
 
+def test_a_wrong_setting_is_refused_before_the_last_season_is_gone(
+    haukiem: Run, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAUKIEM_KAFKA", "kafka.example")
+    code, _, err = haukiem("demo", "--instance", instance.name)
+    assert code == 1
+    assert "HAUKIEM_KAFKA" in err
+    assert instance.exists
+
+
 def test_the_demo_does_not_begin_with_an_issuer_that_does_not_know_its_people(
     haukiem: Run, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
