@@ -10,11 +10,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.decisions.core.chain import hash_of
+from services.decisions.core.chain import Chain, hash_of
+from services.decisions.store import decisions
 from shared.contracts.base import content_hash
 from shared.contracts.errors import NotYet
 from shared.contracts.events import decisions as d
 from shared.contracts.pilot import PilotState, Severity
+from shared.platform.db import Tx
 from shared.platform.deadlines import Deadline
 from tests import decisions_kit as kit
 from tests.decisions_kit import at, of_kind
@@ -142,6 +144,26 @@ async def test_a_decision_changed_in_the_database_breaks_the_chain(postgres_admi
             )
         broken = await office.get("audit", f"/chains/{kit.CULTURE}")
         assert (broken["intact"], broken["broken_at"]) == (False, "1/QĐ-HK")
+
+
+async def test_a_decision_issued_while_the_chain_is_walked_does_not_look_like_tampering(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pilot_id, _, _ = await office.breached()
+    await issue(office, pilot_id, "lift_measure", "measure")
+    before = await office.get("audit", f"/chains/{kit.CULTURE}")
+    head = decisions.chain
+
+    async def and_one_more_is_issued(tx: Tx, authority: str) -> Chain:
+        found = await head(tx, authority)
+        monkeypatch.setattr(decisions, "chain", head)
+        await issue(office, pilot_id, "continue", "finding")
+        return found
+
+    monkeypatch.setattr(decisions, "chain", and_one_more_is_issued)
+    assert await office.get("audit", f"/chains/{kit.CULTURE}") == before
+    after = await office.get("audit", f"/chains/{kit.CULTURE}")
+    assert (after["length"], after["intact"]) == (before["length"] + 1, True)
 
 
 async def test_what_the_pilot_answers_is_shown_and_without_effect_reopens(office: Office) -> None:
