@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,10 +14,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.monitoring import consumers, sweep
+from services.monitoring.core import judge
+from services.monitoring.core.instants import day_of, instant_of
 from services.monitoring.handlers import matters, reports
 from services.monitoring.handlers.desk import Desk
 from services.monitoring.handlers.tidying import Tidying
-from services.monitoring.store import findings, intake, pilots
+from services.monitoring.store import books, findings, intake, pilots
 from shared.contracts.base import Event, Meta
 from shared.contracts.errors import NotFound, NotYet, Refused
 from shared.contracts.events import BY_TYPE
@@ -311,6 +314,53 @@ async def test_a_sequence_rises_above_what_the_startup_sent_itself(office: Offic
         with pytest.raises(Refused) as refused:
             await reports.take(office.desk, tx, pilot, report(), NOW)
     assert refused.value.code == "sequence_exhausted"
+
+
+async def test_what_answered_requests_will_add_is_summed_where_it_lies(office: Office) -> None:
+    """To the last of ten thousandths and to the last microsecond of a day in Vietnam, beyond 64 bits; without what was read."""
+    pilot = await office.pilot()
+    samples = [
+        ("shows", "2026-07-19T23:59:59.999999+07:00", "0.0001"),
+        ("shows", "2026-07-19T17:00:00Z", "-0.0002"),
+        ("shows", "2026-07-20T08:00:00+07:00", "1.5"),
+        ("audience_live", "2026-07-20T08:00:00+07:00", "7"),
+        *[("shows", "2026-07-18T08:00:00+07:00", "1000000000000")] * 1_100,
+    ]
+    sent = ReportSent.model_validate(
+        {"samples": [dict(zip(("metric", "at", "value"), one, strict=True)) for one in samples]}
+    )
+    unread = intake.Stored(pilot, "main", 7, "c", ["", ""], reports.cut(pilot, sent, 7))
+    days = [day_of(instant_of(at(f"2026-07-{day} 12:00"))) for day in (18, 19, 20, 21)]
+    async with office.db.tx() as tx:
+        await intake.add(tx, unread, NOW)
+        _, past, ahead = await books.with_unread(tx, pilot, [("shows", day) for day in days])
+        await tx.execute("insert into report values (%s, 'main', 7, 2, 2, null, 1, %s, '', %s)", (pilot, NOW, NOW))
+        _, _, without = await books.with_unread(tx, pilot, [("shows", day) for day in days])
+    assert set(past.values()) == {0}
+    assert [ahead["shows", day] for day in days] == [1_100 * 10**16, 1, 14_998, 0]
+    assert [without["shows", day] for day in days] == [997 * 10**16 - 10**16, 1, 14_998, 0]
+
+
+async def test_a_large_report_is_weighed_and_cut_beside_the_loop(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pilot = await office.pilot()
+    threads: dict[str, set[int]] = {"inspect": set(), "cut": set()}
+
+    def noted(name: str, work: Any) -> Any:
+        def note(*args: Any, **kwargs: Any) -> Any:
+            threads[name].add(threading.get_ident())
+            return work(*args, **kwargs)
+
+        return note
+
+    monkeypatch.setattr(judge, "inspect", noted("inspect", judge.inspect))
+    monkeypatch.setattr(reports, "cut", noted("cut", reports.cut))
+    one = report().samples[0]
+    async with office.db.tx() as tx:
+        await reports.take(office.desk, tx, pilot, report().model_copy(update={"samples": (one,) * 1_001}), NOW)
+    assert threads["inspect"] and threads["cut"]
+    assert threading.get_ident() not in threads["inspect"] | threads["cut"]
 
 
 async def test_a_pilot_that_has_not_started_takes_no_report_yet(office: Office) -> None:

@@ -1,14 +1,21 @@
-"""A report taken over HTTP: checked as the engine will judge it, stored with its sequence, cut into signed records."""
+"""A report taken over HTTP: checked as the engine will judge it, stored with its sequence, cut into signed records.
+
+Reports that were answered and are not read yet count in the check of what a correction takes back. They do not in that of a counter: one that
+rises in a report not read yet and falls in the next is refused when the engine reads it, and listed as rejected.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+from collections.abc import Callable
 from datetime import datetime
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from services.monitoring.core import judge
 from services.monitoring.core.book import Book, Identity, Report, samples_of
-from services.monitoring.core.instants import Day, day_of, instant_of
+from services.monitoring.core.instants import Day, instant_of
 from services.monitoring.core.reports import lowered
 from services.monitoring.core.view import View, view_of
 from services.monitoring.handlers.desk import Desk
@@ -21,6 +28,9 @@ from shared.contracts.http.monitoring import ReportSent, ReportTaken, SourceSecr
 from shared.platform import context
 from shared.platform.cloudevents import key_of
 from shared.platform.db import Tx
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 async def take(desk: Desk, tx: Tx, pilot_id: UUID, sent: ReportSent, now: datetime) -> ReportTaken:
@@ -41,23 +51,14 @@ async def take(desk: Desk, tx: Tx, pilot_id: UUID, sent: ReportSent, now: dateti
     if fresh:
         await pilots.touch(tx, pilot_id)  # the engine has to learn the secret before it meets the records
     known = await _corrected(tx, pilot_id, sent)
-    report = _report(sent, sequence)
+    report = await _aside(sent, _report, sent, sequence)
     book, past, ahead = await _as_it_will_be_read(tx, pilot_id, view, report)
-    problems = judge.inspect(book, view, report, now, known, past, ahead)
+    problems = await _aside(sent, judge.inspect, book, view, report, now, known, past, ahead)
     if problems:
         raise Refused("report_refused", status=422, problems=problems, count=len(problems))
-    parts = cut(pilot_id, sent, sequence)
-    key = key_of(pilot_id)
-    stored = Stored(
-        pilot_id=pilot_id,
-        source=sent.source,
-        sequence=sequence,
-        correlation_id=context.correlation_id(),
-        signatures=[intake.signature(secret, key, part) for part in parts],
-        records=parts,
-    )
+    stored = await _aside(sent, _signed, pilot_id, sent, sequence, secret)
     await intake.add(tx, stored, now)
-    return ReportTaken(pilot_id=pilot_id, source=sent.source, sequence=sequence, parts=len(parts))
+    return ReportTaken(pilot_id=pilot_id, source=sent.source, sequence=sequence, parts=len(stored.records))
 
 
 async def issue_secret(tx: Tx, pilot_id: UUID, source: str, now: datetime) -> SourceSecret:
@@ -69,6 +70,26 @@ async def issue_secret(tx: Tx, pilot_id: UUID, source: str, now: datetime) -> So
     await intake.issue_secret(tx, pilot_id, source, secret, secrets.token_bytes(32), now)
     await pilots.touch(tx, pilot_id)
     return SourceSecret(pilot_id=pilot_id, source=source, secret=secret.hex(), issued_at=now)
+
+
+async def _aside(sent: ReportSent, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Work over all samples of a report: of a large one in a thread, so that others are answered meanwhile."""
+    if len(sent.samples) <= MAX_SAMPLES:
+        return work(*args, **kwargs)
+    return await asyncio.to_thread(work, *args, **kwargs)
+
+
+def _signed(pilot_id: UUID, sent: ReportSent, sequence: int, secret: bytes) -> Stored:
+    parts = cut(pilot_id, sent, sequence)
+    key = key_of(pilot_id)
+    return Stored(
+        pilot_id=pilot_id,
+        source=sent.source,
+        sequence=sequence,
+        correlation_id=context.correlation_id(),
+        signatures=[intake.signature(secret, key, part) for part in parts],
+        records=parts,
+    )
 
 
 def cut(pilot_id: UUID, sent: ReportSent, sequence: int) -> list[bytes]:
@@ -107,14 +128,7 @@ async def _as_it_will_be_read(
     days = lowered(view, report)
     if not days:
         return (await books.load(tx, [pilot_id])).get(pilot_id, Book()), {}, {}
-    book, past, unread = await books.with_unread(tx, pilot_id, days)
-    ahead: dict[tuple[str, Day], int] = {}
-    for record in unread:
-        for one in samples_of(MetricsReported.model_validate_json(record).samples):
-            key = (one.metric, day_of(one.at))
-            if key in days:
-                ahead[key] = ahead.get(key, 0) + one.value
-    return book, past, ahead
+    return await books.with_unread(tx, pilot_id, days)
 
 
 def _report(sent: ReportSent, sequence: int) -> Report:

@@ -13,6 +13,7 @@ from services.monitoring.core.book import Book, Span
 from services.monitoring.core.failing import About
 from services.monitoring.core.instants import Day, Instant, date_of, moment
 from services.monitoring.core.meters import Point
+from shared.contracts.numbers import SCALE
 from shared.platform.db import Tx
 
 _decoder = msgspec.json.Decoder(Book)
@@ -79,37 +80,52 @@ async def past_days(tx: Tx, wanted: Collection[tuple[UUID, str, Day]]) -> dict[t
 
 async def with_unread(
     tx: Tx, pilot_id: UUID, days: Collection[tuple[str, Day]]
-) -> tuple[Book, dict[tuple[str, Day], int], list[bytes]]:
-    """The book as it is stored, without the values of its windows; the sums of ``days``, scaled; and the records of answered requests that
-    the engine has not judged yet. One statement: all of it stands at one instant."""
+) -> tuple[Book, dict[tuple[str, Day], int], dict[tuple[str, Day], int]]:
+    """The book as it is stored, without the values of its windows; the sums of ``days``, scaled; and what the records of answered requests that
+    the engine has not judged yet will add to them. One statement: all of it stands at one instant.
+
+    The records are summed where they lie: those of a pilot that was set aside for weeks are too many to be fetched.
+    """
     wanted = sorted(days)
     cursor = await tx.execute(
         """
-        select b.state,
-            array(
-                select coalesce(r.value, 0)::text
-                from unnest(%(metrics)s::text[], %(days)s::date[]) with ordinality as v(metric, day, n)
-                left join rollup r on r.pilot_id = %(pilot)s and r.metric = v.metric and r.day = v.day order by v.n
-            ) as sums,
-            array(
-                select p.record from intake i cross join lateral unnest(i.records) with ordinality as p(record, part)
-                where i.pilot_id = %(pilot)s and i.consumed_at is null and not exists (
+        with wanted as materialized (
+            select * from unnest(%(metrics)s::text[], %(days)s::date[]) with ordinality as v(metric, day, n)
+        ), unread as materialized (
+            select s ->> 'metric' as metric, ((s ->> 'at')::timestamptz at time zone interval '7 hours')::date as day,
+                round(sum((s ->> 'value')::numeric * %(scale)s)) as value
+            from intake i cross join lateral unnest(i.records) with ordinality as p(record, part)
+                cross join lateral jsonb_array_elements(convert_from(p.record, 'UTF8')::jsonb -> 'samples') as s
+            where i.pilot_id = %(pilot)s and i.consumed_at is null and s ->> 'metric' = any(%(metrics)s::text[])
+                and not exists (
                     select 1 from report t
                     where t.pilot_id = i.pilot_id and t.source = i.source and t.sequence = i.sequence and t.part = p.part)
-            ) as records
+            group by 1, 2
+        )
+        select b.state,
+            array(
+                select coalesce(r.value, 0)::text from wanted w
+                left join rollup r on r.pilot_id = %(pilot)s and r.metric = w.metric and r.day = w.day order by w.n
+            ) as sums,
+            array(
+                select coalesce(u.value, 0)::text from wanted w
+                left join unread u on u.metric = w.metric and u.day = w.day order by w.n
+            ) as ahead
         from (select 1) one left join book b on b.pilot_id = %(pilot)s
         """,
         {
             "pilot": pilot_id,
             "metrics": [metric for metric, _ in wanted],
             "days": [date_of(day) for _, day in wanted],
+            "scale": SCALE,
         },
     )
     row = await cursor.fetchone()
     assert row is not None
     book = Book() if row["state"] is None else decode(row["state"])
     past = {key: int(value) for key, value in zip(wanted, row["sums"], strict=True)}
-    return book, past, [bytes(record) for record in row["records"]]
+    ahead = {key: int(value) for key, value in zip(wanted, row["ahead"], strict=True)}
+    return book, past, ahead
 
 
 async def save(tx: Tx, books: Mapping[UUID, tuple[int, Book]]) -> None:
