@@ -82,7 +82,7 @@ async def has_records(bootstrap: str, topics: Collection[str]) -> bool:
     """Whether one of these topics exists and ever took a record. Raises :class:`StackError`."""
     kafka = Kafka(bootstrap, client_id="haukiem-prepare")
     try:
-        return any((await kafka.end_offsets(topics)).values())
+        return any((await kafka.end_offsets(await kafka.partitions(topics))).values())
     except Transient as error:
         raise StackError(f"Kafka at {bootstrap} could not be asked: {error}") from error
     finally:

@@ -217,7 +217,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         ends = await self._kafka.end_offsets(self.topics)
         for place in sorted(self._unplaced):
             async with self._db.tx() as tx:
-                end = ends.get((place.topic, place.partition), 0)
+                end = ends[place.topic, place.partition]
                 offset, dropped = await inbox.place(tx, self.name, self._cluster, place.topic, place.partition, end=end)
             if dropped:
                 log.error("position_dropped", consumer=self.name, topic=place.topic, partition=place.partition)
@@ -376,7 +376,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _measure(self) -> None:
         ends = await self._kafka.end_offsets(self.topics)
-        ours = {place: ends.get((place.topic, place.partition), 0) - offset for place, offset in self._next.items()}
+        ours = {place: ends[place.topic, place.partition] - offset for place, offset in self._next.items()}
         self._lag.measured({place: max(0, behind) for place, behind in ours.items()})
         async with self._db.tx() as tx:
             counts = await inbox.counts(tx, self.name)

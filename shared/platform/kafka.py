@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from shared.contracts.errors import Transient
 from shared.platform.kafka_security import KafkaSecurity
@@ -17,6 +17,13 @@ T = TypeVar("T")
 
 MAX_EVENT_BYTES = 900_000
 """The largest value of a record. A broker's default is 1,048,588 bytes for a whole batch with headers."""
+
+
+class Ends(dict[tuple[str, int], int]):
+    """End offsets by (topic, partition). An end that was not told is unknown and never 0: to look it up raises :class:`Transient`."""
+
+    def __missing__(self, place: tuple[str, int]) -> int:
+        raise Transient(f"Kafka has not told the end of {place[0]}[{place[1]}]")
 
 
 class Kafka:
@@ -60,28 +67,38 @@ class Kafka:
         return await self._ask(ask)
 
     async def partitions(self, topics: Collection[str]) -> dict[str, list[int]]:
-        """The partitions of each topic of ``topics`` that exists. Raises ``Transient``."""
+        """The partitions of each topic of ``topics`` that exists. Raises ``Transient``, also when of one is not known whether it does."""
 
         async def ask() -> dict[str, list[int]]:
-            described = await (await self._connected_admin()).describe_topics(list(topics))
-            return {
-                topic["topic"]: sorted(partition["partition"] for partition in topic["partitions"])
-                for topic in described
-                if not topic["error_code"]
-            }
+            known = {}
+            for topic in await (await self._connected_admin()).describe_topics(list(topics)):
+                if topic["error_code"] == UnknownTopicOrPartitionError.errno:
+                    continue
+                if topic["error_code"]:
+                    raise Transient(
+                        f"Kafka at {self.bootstrap} answers error {topic['error_code']} for {topic['topic']}"
+                    )
+                known[topic["topic"]] = sorted(partition["partition"] for partition in topic["partitions"])
+            return known
 
         return await self._ask(ask)
 
-    async def end_offsets(self, topics: Collection[str]) -> dict[tuple[str, int], int]:
-        """The offset after the last record of each partition of the ``topics`` that exist. Raises ``Transient``."""
+    async def end_offsets(self, topics: Collection[str]) -> Ends:
+        """The offset after the last record of each partition of ``topics``. Raises ``Transient``, also when one is missing: whoever
+        judges by ends must not take "unknown" for "nothing there"."""
         known = await self.partitions(topics)
+        if missing := sorted(set(topics) - known.keys()):
+            raise Transient(f"Kafka at {self.bootstrap} does not know {', '.join(missing)}")
         wanted = [TopicPartition(topic, number) for topic, numbers in known.items() for number in numbers]
 
-        async def ask() -> dict[tuple[str, int], int]:
-            reader = await self._connected_reader()
-            return {(at.topic, at.partition): offset for at, offset in (await reader.end_offsets(wanted)).items()}
+        async def ask() -> Ends:
+            answer = await (await self._connected_reader()).end_offsets(wanted)
+            ends = Ends({(at.topic, at.partition): offset for at, offset in answer.items()})
+            for at in wanted:
+                ends[at.topic, at.partition]  # raises when it was not answered
+            return ends
 
-        return await self._ask(ask) if wanted else {}
+        return await self._ask(ask) if wanted else Ends()
 
     @property
     def connection(self) -> dict[str, Any]:

@@ -183,9 +183,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         self._cluster = await self._kafka.cluster_id()
         ends = await self._kafka.end_offsets([self.topic])
         async with self._db.tx() as tx:
-            claims = [
-                await positions.claim(tx, self._cluster, number, ends.get((self.topic, number), 0)) for number in wanted
-            ]
+            claims = [await positions.claim(tx, self._cluster, number, ends[self.topic, number]) for number in wanted]
             waiting = await records.parked_pilots(tx, wanted)
             unrolled = await books.unrolled(tx, wanted)
             apart = await aside.of_partitions(tx, wanted)
