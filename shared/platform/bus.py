@@ -214,11 +214,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self._subscriber.consumer
         assert consumer is not None
         self._cluster = await self._kafka.cluster_id()
-        ends = await self._kafka.end_offsets(self.topics)
-        for place in sorted(self._unplaced):
-            async with self._db.tx() as tx:
-                end = ends[place.topic, place.partition]
-                offset, dropped = await inbox.place(tx, self.name, self._cluster, place.topic, place.partition, end=end)
+        for place, (offset, dropped) in (await self._places(sorted(self._unplaced))).items():
             if dropped:
                 log.error("position_dropped", consumer=self.name, topic=place.topic, partition=place.partition)
             if place not in self._unplaced or place not in consumer.assignment():
@@ -229,6 +225,22 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._lag.placed(place)
                 self._unplaced.discard(place)
                 consumer.resume(place)
+
+    async def _places(self, wanted: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, bool]]:
+        """Where the database says to read on, and whether an old position was dropped. One that another worker moves meanwhile is left out."""
+        name, cluster = self.name, self._cluster
+        async with self._db.tx() as tx:
+            found = {one: await inbox.place(tx, name, cluster, one.topic, one.partition) for one in wanted}
+        # Asked after the positions were read: whoever still moves them meanwhile cannot have them look as if past the end.
+        ends = await self._kafka.end_offsets(self.topics)
+        for one, (offset, _) in list(found.items()):
+            if offset > ends[one.topic, one.partition]:
+                async with self._db.tx() as tx:
+                    restarted = await inbox.restart(tx, name, cluster, one.topic, one.partition, was=offset)
+                found[one] = (0, True)
+                if not restarted:
+                    del found[one]  # still unplaced: the next turn looks again
+        return found
 
     def _place_again(self, places: Iterable[TopicPartition]) -> None:
         consumer = self._subscriber.consumer

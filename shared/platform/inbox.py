@@ -215,26 +215,37 @@ async def positions(tx: Tx, consumer: str) -> dict[tuple[str, int], tuple[str, i
     }
 
 
-async def place(tx: Tx, consumer: str, cluster: str, topic: str, partition: int, *, end: int) -> tuple[int, bool]:
-    """Where to read on: the position remembered, or 0 when there is none that holds. The flag says that an old one was dropped.
-
-    A position of another cluster, or past the partition's end, belongs to data that is gone; the inbox keeps what is read again from
-    taking effect twice.
+async def place(tx: Tx, consumer: str, cluster: str, topic: str, partition: int) -> tuple[int, bool]:
+    """Where to read on: the position remembered, or 0 when there is none of this cluster. The flag says that an old one was dropped:
+    it belongs to data that is gone; the inbox keeps what is read again from taking effect twice.
     """
     cursor = await tx.execute(
         """
         insert into bus_position as p (consumer, topic, partition, cluster_id, next_offset) values (%s, %s, %s, %s, 0)
         on conflict (consumer, topic, partition) do update set
-            next_offset = case when p.cluster_id = excluded.cluster_id and p.next_offset <= %s then p.next_offset else 0 end,
+            next_offset = case when p.cluster_id = excluded.cluster_id then p.next_offset else 0 end,
             cluster_id = excluded.cluster_id, updated_at = clock_timestamp()
         returning next_offset, (select old.next_offset from bus_position old
             where old.consumer = p.consumer and old.topic = p.topic and old.partition = p.partition) as was
         """,
-        (consumer, topic, partition, cluster, end),
+        (consumer, topic, partition, cluster),
     )
     row = await cursor.fetchone()
     assert row is not None
     return row["next_offset"], (row["was"] or 0) > row["next_offset"]
+
+
+async def restart(tx: Tx, consumer: str, cluster: str, topic: str, partition: int, *, was: int) -> bool:
+    """Begin at 0 again, because the position ``was`` is past the partition's end. False when it is not there any more.
+
+    The end must be asked of Kafka after ``was`` was read: another worker may move the position past an end that was asked before.
+    """
+    cursor = await tx.execute(
+        "update bus_position set next_offset = 0, updated_at = clock_timestamp() "
+        "where consumer = %s and topic = %s and partition = %s and cluster_id = %s and next_offset = %s",
+        (consumer, topic, partition, cluster, was),
+    )
+    return cursor.rowcount == 1
 
 
 async def resend(tx: Tx, row_id: int, *, by: str, takers: Collection[str]) -> None:

@@ -172,7 +172,7 @@ class Edge:
         outcomes = []
         for topic in consumer.topics:
             async with self.database().tx() as tx:
-                start, _ = await inbox.place(tx, consumer.name, "", topic, 0, end=2**62)
+                start, _ = await inbox.place(tx, consumer.name, "", topic, 0)
             mine = [record for record in records if record.topic == topic]
             for offset, record in enumerate(mine, start=start):
                 moved = Wire(topic, record.key, record.value, record.headers, offset)

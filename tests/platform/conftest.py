@@ -53,6 +53,11 @@ async def make_topic(kafka_bootstrap: str) -> AsyncIterator[Callable[..., Awaita
         named = {config.replace("_", "."): value for config, value in configs.items()}
         await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=named), NewTopic(f"{name}.dead", 1, 1)])
         made.extend((name, f"{name}.dead"))
+
+        async def known() -> bool:
+            return not any(one["error_code"] for one in await admin.describe_topics([name, f"{name}.dead"]))
+
+        await eventually(known, what=f"the broker knows {name}")
         return name
 
     yield make

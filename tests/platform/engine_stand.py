@@ -202,7 +202,7 @@ class Stand:
         ends = await self.kafka.end_offsets([self.facts_topic])
         async with self.db.tx() as tx:
             for (topic, number), end in ends.items():
-                await inbox.place(tx, FACTS_CONSUMER, cluster, topic, number, end=end)
+                await inbox.place(tx, FACTS_CONSUMER, cluster, topic, number)
                 await tx.execute(
                     "update bus_position set next_offset = %s where consumer = %s and topic = %s and partition = %s",
                     (end if upto is None else upto.get(number, 0), FACTS_CONSUMER, topic, number),

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection
 from typing import Any
 
 import psycopg
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from shared.contracts.errors import Transient
-from shared.platform import context
+from shared.platform import context, inbox
 from shared.platform.bus import Consumer
 from shared.platform.cloudevents import Received
 from shared.platform.db import Tx
 from shared.platform.ids import uuid7
+from shared.platform.kafka import Ends
 from shared.platform.outbox import Outbox
-from tests.platform.garden import Bed, Planted, eventually, planted, running, watered
+from tests.platform.garden import Bed, Planted, eventually, planted, record_of, running, watered
 
 
 async def test_each_event_is_handled_once_in_the_order_of_its_key_however_often_it_is_sent(bed: Bed) -> None:
@@ -61,6 +64,63 @@ async def test_positions_of_another_cluster_start_at_the_beginning_and_the_inbox
         await bed.water_is(tree.key, [1, 2])
         await bed.quiet()
     assert await bed.garden.aside() == []
+
+
+async def test_a_position_past_the_end_starts_at_the_beginning(bed: Bed) -> None:
+    tree = planted()
+    async with running(bed.consumer()):
+        await bed.send(bed.trees, tree)
+        await bed.water_is(tree.key, [])
+    async with bed.garden.db.tx() as tx:
+        await tx.execute("update bus_position set next_offset = 7000")
+    with capture_logs() as said:
+        async with running(bed.consumer()):
+            await bed.send(bed.waters, watered(tree.key, 1))
+            await bed.water_is(tree.key, [1])
+            await bed.quiet()
+    assert sum(one["event"] == "position_dropped" for one in said) == 4
+
+
+async def test_a_worker_that_moves_on_while_another_looks_for_its_place_makes_no_position_look_past_the_end(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = planted(), planted()
+    async with running(bed.consumer()):
+        await bed.producer.send_and_wait(bed.trees, partition=0, **record_of(first))
+        await bed.water_is(first.key, [])
+    asked = bed.kafka.end_offsets
+    handled: list[int] = []
+
+    async def end_offsets(topics: Collection[str]) -> Ends:
+        ends = await asked(topics)
+        if not handled:  # only now the one that is being fenced off handles one more
+            sent = await bed.producer.send_and_wait(bed.trees, partition=0, **record_of(second))
+            handled.append(sent.offset)
+            async with bed.garden.db.tx() as tx:
+                await tx.execute(
+                    "update bus_position set next_offset = %s where topic = %s and partition = 0",
+                    (sent.offset + 1, bed.trees),
+                )
+        return ends
+
+    monkeypatch.setattr(bed.kafka, "end_offsets", end_offsets)
+    with capture_logs() as said:
+        async with running(bed.consumer()):
+            await bed.send(bed.waters, watered(first.key, 1))
+            await bed.water_is(first.key, [1])
+            await bed.quiet()
+    assert handled == [1]
+    assert not [one for one in said if one["event"] == "position_dropped"]
+
+
+async def test_a_position_that_was_moved_meanwhile_is_not_set_back(bed: Bed) -> None:
+    async with bed.garden.db.tx() as tx:
+        await inbox.place(tx, "g", "c", "t", 0)
+        await tx.execute("update bus_position set next_offset = 9")
+        assert not await inbox.restart(tx, "g", "c", "t", 0, was=8)
+        assert await inbox.place(tx, "g", "c", "t", 0) == (9, False)
+        assert await inbox.restart(tx, "g", "c", "t", 0, was=9)
+        assert await inbox.place(tx, "g", "c", "t", 0) == (0, False)
 
 
 async def test_any_of_several_brokers_will_do_to_begin_with(bed: Bed) -> None:

@@ -294,7 +294,7 @@ async def test_a_worker_that_lost_its_partition_sets_nobody_aside(site: Stand) -
     epochs = []
     for _ in range(2):
         async with site.db.tx() as tx:
-            epochs.append((await positions.claim(tx, cluster, 0, 0)).epoch)
+            epochs.append((await positions.claim(tx, cluster, 0)).epoch)
     taking_up = TakingUp(site.db, judging.Judging(site.db, CALENDAR, unsigned=True), site.topic, 1)
     failed = JudgingFailed(pilot, "judging reports")
     with pytest.raises(Fenced):

@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,7 @@ from services.monitoring.store import positions
 from services.monitoring.store.positions import Fenced, Step
 from shared.contracts.events.monitoring import FindingOpened
 from shared.contracts.numbers import SCALE
-from shared.platform.kafka import Kafka
+from shared.platform.kafka import Ends, Kafka
 from tests.monitoring_samples import AUDIENCE, at
 from tests.platform.conftest import eventually
 from tests.platform.engine_stand import Stand, stand
@@ -112,9 +113,9 @@ async def test_two_workers_share_the_partitions_and_hand_them_over(site: Stand) 
 async def test_a_worker_that_lost_its_partition_writes_nothing(site: Stand) -> None:
     cluster = await site.kafka.cluster_id()
     async with site.db.tx() as tx:
-        old = await positions.claim(tx, cluster, 0, 100)
+        old = await positions.claim(tx, cluster, 0)
     async with site.db.tx() as tx:
-        new = await positions.claim(tx, cluster, 0, 100)
+        new = await positions.claim(tx, cluster, 0)
     with pytest.raises(Fenced):
         async with site.db.tx() as tx:
             await positions.advance(tx, cluster, [Step(0, old.epoch, 0, 5, None)])
@@ -124,6 +125,50 @@ async def test_a_worker_that_lost_its_partition_writes_nothing(site: Stand) -> N
         with pytest.raises(Fenced):
             async with site.db.tx() as tx:
                 await positions.advance(tx, cluster_id, [Step(0, new.epoch, before, 6, None)])
+
+
+async def test_a_position_past_the_end_is_set_back_by_its_owner_alone(site: Stand) -> None:
+    cluster = await site.kafka.cluster_id()
+    async with site.db.tx() as tx:
+        old = await positions.claim(tx, cluster, 0)
+        await positions.advance(tx, cluster, [Step(0, old.epoch, 0, 5, None)])
+        new = await positions.claim(tx, cluster, 0)
+        assert await positions.restart_past_end(tx, new, 5) == new
+        with pytest.raises(Fenced):
+            await positions.restart_past_end(tx, replace(old, next_offset=5), 4)
+        assert (await positions.restart_past_end(tx, new, 4)).next_offset == 0
+        assert (await positions.claim(tx, cluster, 0)).next_offset == 0
+
+
+async def test_a_worker_is_fenced_off_before_anyone_asks_where_the_records_end(
+    site: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it writes a position past the end that was asked, which then looks as if it were of data that is gone."""
+    cluster = await site.kafka.cluster_id()
+    async with site.db.tx() as tx:
+        old = [await positions.claim(tx, cluster, number) for number in range(4)]
+    asked = site.kafka.end_offsets
+    outcomes: list[bool] = []
+
+    async def end_offsets(topics: Collection[str]) -> Ends:
+        ends = await asked(topics)
+        if not outcomes:
+            try:
+                async with site.db.tx() as tx:
+                    await positions.advance(tx, cluster, [Step(0, old[0].epoch, 0, 1, None)])
+                outcomes.append(True)
+            except Fenced:
+                outcomes.append(False)
+        return ends
+
+    monkeypatch.setattr(site.kafka, "end_offsets", end_offsets)
+    async with site.running() as engine:
+        await eventually(lambda: _placed(engine))
+    assert outcomes == [False]
+
+
+async def _placed(engine: Any) -> bool:
+    return len(engine.partitions) == 4
 
 
 async def test_another_cluster_is_read_from_its_beginning_and_counts_nothing_twice(site: Stand) -> None:

@@ -181,9 +181,12 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         if not wanted:
             return
         self._cluster = await self._kafka.cluster_id()
+        async with self._db.tx() as tx:
+            claimed = [await positions.claim(tx, self._cluster, number) for number in wanted]
+        # Only now: whom the claim fences off writes no position past these ends any more.
         ends = await self._kafka.end_offsets([self.topic])
         async with self._db.tx() as tx:
-            claims = [await positions.claim(tx, self._cluster, number, ends[self.topic, number]) for number in wanted]
+            claims = [await positions.restart_past_end(tx, one, ends[self.topic, one.partition]) for one in claimed]
             waiting = await records.parked_pilots(tx, wanted)
             unrolled = await books.unrolled(tx, wanted)
             apart = await aside.of_partitions(tx, wanted)

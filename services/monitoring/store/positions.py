@@ -6,7 +6,7 @@ Whoever claims a partition raises its epoch; a worker that lost it finds another
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.platform.db import Tx
@@ -35,20 +35,37 @@ class Step:
     swept_until: datetime | None
 
 
-async def claim(tx: Tx, cluster_id: str, partition: int, end: int) -> Claim:
-    """Take over ``partition``. On another cluster, or past its ``end``, reading begins at 0 and rests on the identity of reports."""
+async def claim(tx: Tx, cluster_id: str, partition: int) -> Claim:
+    """Take over ``partition``. On another cluster reading begins at 0 and rests on the identity of reports."""
     cursor = await tx.execute(
         """
         insert into engine_position as p (partition, cluster_id, epoch) values (%(partition)s, %(cluster)s, 1)
         on conflict (partition) do update set epoch = p.epoch + 1, cluster_id = excluded.cluster_id, updated_at = clock_timestamp(),
-            next_offset = case when p.cluster_id = excluded.cluster_id and p.next_offset <= %(end)s then p.next_offset else 0 end
+            next_offset = case when p.cluster_id = excluded.cluster_id then p.next_offset else 0 end
         returning partition, epoch, next_offset, swept_until
         """,
-        {"partition": partition, "cluster": cluster_id, "end": end},
+        {"partition": partition, "cluster": cluster_id},
     )
     row = await cursor.fetchone()
     assert row is not None
     return Claim(row["partition"], row["epoch"], row["next_offset"], row["swept_until"])
+
+
+async def restart_past_end(tx: Tx, claim: Claim, end: int) -> Claim:
+    """A position past the ``end`` of its partition belongs to data that is gone: reading begins at 0, as on another cluster.
+
+    ``end`` must be asked of Kafka after the claim was committed. Asked before, the worker that is being fenced off could still write
+    a position past it. Raises :class:`Fenced` when another worker has claimed the partition since.
+    """
+    if claim.next_offset <= end:
+        return claim
+    cursor = await tx.execute(
+        "update engine_position set next_offset = 0, updated_at = clock_timestamp() where partition = %s and epoch = %s",
+        (claim.partition, claim.epoch),
+    )
+    if cursor.rowcount != 1:
+        raise Fenced(f"partition {claim.partition} is somebody else's")
+    return replace(claim, next_offset=0)
 
 
 async def advance(tx: Tx, cluster_id: str, steps: Collection[Step]) -> None:
