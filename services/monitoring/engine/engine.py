@@ -21,7 +21,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from services.monitoring.core.failing import JudgingFailed
 from services.monitoring.engine.clocks import Barrier, Clocks
-from services.monitoring.engine.fetching import new_consumer, portions
+from services.monitoring.engine.fetching import at_end, new_consumer, portions, position
 from services.monitoring.engine.flushing import flush
 from services.monitoring.engine.judging import Judging
 from services.monitoring.engine.lane import Lane
@@ -274,13 +274,16 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         lanes = dict(self._lanes)
         if not lanes:
             return
+        behind = {number: await position(consumer, TopicPartition(self.topic, number)) for number in lanes}
         # Facts before records: a report that was checked against a fact over HTTP must find it here too.
         changed = await self._judging.take_changes(lanes, now)
         for place, batch in fetched.items():
             lane = lanes.get(place.partition)
             if lane is not None:
                 await self._take(lane, [one for one in batch if one.offset >= lane.position], now)
-        drained = all(self._at_end(consumer, lane) for lane in lanes.values())
+        for number, lane in lanes.items():
+            lane.position = max(lane.position, behind[number] or 0)  # all that was fetched is judged
+        drained = all(at_end(consumer, TopicPartition(self.topic, one), lane.position) for one, lane in lanes.items())
         if drained or changed or time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
             await self._flush(now, drained=drained)
             await self._take_up()
@@ -297,10 +300,6 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             if time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
                 await self._flush(now, drained=False)
             await asyncio.sleep(0)
-
-    def _at_end(self, consumer: AIOKafkaConsumer, lane: Lane) -> bool:
-        end = consumer.highwater(TopicPartition(self.topic, lane.partition))
-        return end is None or lane.position >= end
 
     async def _flush(self, now: datetime, *, drained: bool) -> None:
         """Write the lanes that have something to write."""
