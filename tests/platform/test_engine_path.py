@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
 from typing import Any
@@ -10,7 +11,8 @@ from uuid import uuid4
 import pytest
 
 from services.monitoring.handlers import showing
-from services.monitoring.store.intake import count_unconsumed, signature
+from services.monitoring.store.intake import count_unconsumed, issue_secret, signature
+from services.monitoring.store.pilots import touch
 from shared.contracts.events.monitoring import (
     FindingOpened,
     InterimMeasureTaken,
@@ -22,7 +24,7 @@ from shared.platform.cloudevents import key_of
 from shared.platform.kafka import Kafka
 from tests.monitoring_samples import AUDIENCE, CROWD, DAILY, at, envelope, registered, started
 from tests.platform.conftest import eventually
-from tests.platform.engine_stand import Stand, stand
+from tests.platform.engine_stand import Stand, record, stand
 
 
 @pytest.fixture
@@ -131,6 +133,37 @@ async def test_a_record_that_nobody_vouches_for_does_not_pass_for_a_request_that
         await eventually(lambda: _told(site, MetricsReportRejected))
         async with site.db.tx() as tx:
             assert await count_unconsumed(tx) == 1
+
+
+async def test_a_request_of_ours_is_read_whatever_becomes_of_it(site: Stand) -> None:
+    pilot = await site.pilot(AUDIENCE)
+    async with site.running(site.engine(unsigned=False)) as engine:
+        value = await site.send(pilot, 1, visitors(99), headers=[("hk-intake", b"1"), ("hk-signature", b"00")])
+        await site.take(pilot, 1, at("2026-07-20 08:30"), value)
+        await site.send(pilot, 1, visitors(99), headers=[("hk-intake", b"1"), ("hk-signature", b"00")])
+        await eventually(lambda: site.quiet(engine))
+    assert [one.problems[0].code for one in await site.told(MetricsReportRejected)] == ["report_signature_wrong"]
+
+
+async def test_nobody_at_hand_is_judged_by_facts_known_to_be_old(site: Stand) -> None:
+    """More pilots change at once than are taken in at once: each has a secret issued, and its report is signed with it."""
+    pilots = [await site.pilot(AUDIENCE) for _ in range(12)]
+    async with site.running(site.engine(unsigned=False, facts_at_once=1)) as engine:
+        await eventually(lambda: site.quiet(engine))
+        async with site.db.tx() as tx:
+            for pilot in pilots:
+                await issue_secret(tx, pilot, "main", b"fresh", b"inside", site.clock.now())
+                await touch(tx, pilot)
+        values = {pilot: record(pilot, 1, visitors(10)) for pilot in pilots}
+        await asyncio.gather(
+            *(
+                site.raw(pilot, value, [("hk-signature", signature(b"fresh", key_of(pilot), value).encode())])
+                for pilot, value in values.items()
+            )
+        )
+        await eventually(lambda: site.quiet(engine))
+    assert not await site.told(MetricsReportRejected)
+    assert [await site.total(pilot, "audience_live") for pilot in pilots] == [10 * SCALE] * 12
 
 
 async def _told(site: Stand, kind: type[MetricsReportRejected]) -> bool:

@@ -79,6 +79,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         batch: int = 10_000,
         poll_seconds: float | None = None,
         aside_limit: int = 100,
+        facts_at_once: int = 2000,
     ) -> None:
         self.topic = topic
         self.rounds = 0
@@ -92,6 +93,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         self._measures = measures
         self._group = group
         self._batch = batch
+        self._facts_at_once = facts_at_once
         self._poll_ms = int((poll_seconds or (0.03 if clock.is_sandbox else 0.1)) * 1000)
         # Kafka's stamps are wall time: under the sandbox clock a record is received when it is read.
         self._judging = Judging(db, calendar, unsigned=unsigned, stamped=not clock.is_sandbox)
@@ -276,7 +278,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             return
         behind = {number: await position(consumer, TopicPartition(self.topic, number)) for number in lanes}
         # Facts before records: a report that was checked against a fact over HTTP must find it here too.
-        changed = await self._judging.take_changes(lanes, now)
+        changed = await self._take_facts(now)
         for place, batch in fetched.items():
             lane = lanes.get(place.partition)
             if lane is not None:
@@ -290,6 +292,17 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._drain(now, changed)
             await self._run_clocks()
             await self._tell(consumer)
+
+    async def _take_facts(self, now: datetime) -> set[UUID]:
+        """Take in all that the applications topic has told, a page at a time, each written before the next is read: nobody is judged by
+        facts that are known to be old. Gives the pilots that changed."""
+        changed: set[UUID] = set()
+        while True:
+            page = await self._judging.take_changes(dict(self._lanes), now, self._facts_at_once)
+            changed |= page
+            if len(page) < self._facts_at_once:
+                return changed
+            await self._flush(now, drained=False)
 
     async def _take(self, lane: Lane, batch: list[Any], now: datetime) -> None:
         """Judge a batch in portions: between two of them the loop turns, for heartbeats and for those who are served beside us."""
@@ -350,7 +363,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
                 if self._barriers.get(number) is barrier and self._clocks.records_reached(barrier, lane)
             }
             if lanes and await self._clocks.facts_reached(barrier, self._cluster):
-                await self._judging.take_changes(self._lanes, barrier.now)
+                await self._take_facts(barrier.now)
                 await self._flush(barrier.now, drained=False)
                 await self._pass_barrier(lanes, barrier)
 

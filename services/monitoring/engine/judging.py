@@ -42,8 +42,9 @@ class Judging:
 
     # Facts
 
-    async def take_changes(self, lanes: Mapping[int, Lane], now: datetime, limit: int = 2000) -> list[UUID]:
-        """Take in what the applications topic told since. Gives the pilots that changed."""
+    async def take_changes(self, lanes: Mapping[int, Lane], now: datetime, limit: int) -> set[UUID]:
+        """Take in what the applications topic told since, of ``limit`` pilots at most. Gives the pilots that changed: as many as the limit
+        mean that there may be more, which are found when these are written."""
         async with self._db.tx() as tx:
             changed = await pilots.changed(tx, lanes, limit)
             rows = await pilots.stored(tx, changed) if changed else {}
@@ -60,7 +61,7 @@ class Judging:
                 pilot.book = kept.book  # what is pending is newer than what is stored
             self.take_in(lane, pilot_id, pilot, now)
             lane.pending.seen[pilot_id] = pilot.change
-        return list(rows)
+        return set(rows)
 
     async def at_hand(self, lane: Lane, pilot_ids: Collection[UUID], now: datetime) -> None:
         """Have the known ones of ``pilot_ids`` in the lane, each with all its facts taken in; but for those that are set aside."""
@@ -197,7 +198,7 @@ class Judging:
         """Records on a partition where Kafka's default partitioner would not put them."""
         for arrival in arrivals:
             problems = arrival.problems or authenticate(arrival, lane.elsewhere[pilot_id], {}, unsigned=self._unsigned)
-            self._reject(lane, pilot_id, arrival, problems, now, ours=False)
+            self._reject(lane, pilot_id, arrival, problems, now)
 
     async def judge(self, lane: Lane, ready: Mapping[UUID, list[Arrival]], now: datetime) -> None:
         """Judge records of pilots that are at hand. Raises ``JudgingFailed``; the lane is then worthless."""
@@ -209,7 +210,7 @@ class Judging:
                     arrival, pilot.partition, pilot.secrets, unsigned=self._unsigned
                 )
                 if arrival.report is None or problems:
-                    self._reject(lane, pilot_id, arrival, problems, now, ours=False)
+                    self._reject(lane, pilot_id, arrival, problems, now)
                 else:
                     sent.setdefault(pilot_id, []).append((arrival, arrival.report))
         known, past = await self._look_up(lane, sent)
@@ -344,7 +345,8 @@ class Judging:
             )
 
     def _consumed(self, lane: Lane, pilot_id: UUID, arrival: Arrival, report: Report) -> None:
-        """The header is anyone's to write: the flush compares the bytes with those of the request."""
+        """The header is anyone's to write: the flush compares the bytes with those of the request. Where they are the same the request has
+        been read, whatever became of it: nothing else will come of it, and clocks and progress would wait for ever."""
         if report.part == report.parts and arrival.header(INTAKE) is not None:
             lane.pending.consumed.add((pilot_id, report.source, report.sequence, arrival.sha256))
 
@@ -355,14 +357,10 @@ class Judging:
         arrival: Arrival,
         problems: tuple[Problem, ...],
         now: datetime,
-        *,
-        ours: bool = True,
     ) -> None:
-        """``ours`` False: nobody vouches for the record, so that it says nothing of a request that it claims to carry."""
         report = arrival.report
         if report is not None:
-            if ours:
-                self._consumed(lane, pilot_id, arrival, report)
+            self._consumed(lane, pilot_id, arrival, report)
             lane.pending.rejected += len(report.samples)
         source, sequence, part = arrival.claimed if report is None else report.identity
         rejection = Rejection(pilot_id, arrival.sha256, source, sequence, part, problems, now)
