@@ -58,6 +58,8 @@ class Taken:
     port: int
     by: str
     stack: Path | None = None
+    seen: bool = True
+    """Whether the holder was found: a process of somebody else's is not, nor one that is just being ended."""
 
     def __str__(self) -> str:
         return f"Port {self.port} for {self.name} is taken by {self.by}."
@@ -86,7 +88,7 @@ def _listeners(ports: set[int]) -> dict[int, psutil.Process]:
 
 def _taken(name: str, port: int, process: psutil.Process | None) -> Taken:
     if process is None:
-        return Taken(name, port, "another program")
+        return Taken(name, port, "another program", seen=False)
     try:
         folder, _, part = process.environ().get(MARK, "").partition("#")
     except (psutil.Error, OSError):

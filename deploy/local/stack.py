@@ -26,6 +26,7 @@ from deploy.local.status import PartState, StackState, Status, read_status
 Say = Callable[[str], None]
 START_SECONDS = 300.0
 STOP_SECONDS = 90.0
+_LETTING_GO_SECONDS = 5.0
 # PostgreSQL's and Kafka's first files, and room for them to work.
 _NEEDED_BYTES = 500_000_000
 
@@ -178,6 +179,8 @@ def _check_machine(instance: Instance, settings: Settings) -> None:
         )
     if leftovers.records(instance):
         return  # these hold their ports; the supervisor takes them over
+    # What was killed a moment ago may still be letting go of its port.
+    wait_until(lambda: all(one.seen for one in taken_ports(ports_of(settings))), _LETTING_GO_SECONDS, step=0.1)
     if taken := taken_ports(ports_of(settings)):
         raise _ports_are_taken(instance, taken)
 

@@ -155,19 +155,23 @@ class Bed:
                 await inbox.resend(tx, row["id"], by="ops-1", takers={self.group})
 
 
+_SLACK = 4.0
+"""Deadlines are written for a quiet machine; on a busy one the same is true a little later. Only a failure takes the whole of it."""
+
+
 async def eventually(
     condition: Callable[[], Awaitable[object]], *, within: float = 15.0, what: str = "the condition"
 ) -> None:
-    """Wait until ``condition`` gives something true; fail after ``within`` seconds. What is transient is asked again."""
+    """Wait until ``condition`` gives something true; fail after ``within`` seconds of a quiet machine. What is transient is asked again."""
     try:
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(_SLACK * within):
             while True:
                 with contextlib.suppress(Transient):
                     if await condition():
                         return
                 await asyncio.sleep(0.02)
     except TimeoutError:
-        raise AssertionError(f"{what} did not come within {within} s") from None
+        raise AssertionError(f"{what} did not come within {_SLACK * within} s") from None
 
 
 async def read_topic(

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -16,6 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from deploy.local.processes import Identity, wait_until
 from deploy.local.testing import kafka_cluster, postgres_server, shared_server
 from deploy.local.topics import Wanted, ensure_topics
+from tests.platform.garden import eventually
 
 
 def test_a_fresh_database_is_empty_and_real(fresh_database: str) -> None:
@@ -110,15 +112,29 @@ async def test_kafka_keeps_what_it_acknowledged_through_kill_9_but_not_when_wipe
 async def test_three_brokers_lose_nothing_and_go_on_when_one_is_killed(tmp_path: Path) -> None:
     with kafka_cluster(tmp_path, brokers=3) as cluster:
         await ensure_topics(cluster.bootstrap, [Wanted("safe", 1, -1)])
-        admin = AIOKafkaAdminClient(bootstrap_servers=cluster.bootstrap)
-        await admin.start()
-        (topic,) = await admin.describe_topics(["safe"])
-        await admin.close()
-        assert sorted(topic["partitions"][0]["replicas"]) == [1, 2, 3]
+        (partition,) = await _partitions(cluster.bootstrap, "safe")
+        assert sorted(partition["replicas"]) == [1, 2, 3]
         await _send(cluster.bootstrap, "safe", b"before")
-        await asyncio.to_thread(cluster.kill, topic["partitions"][0]["leader"])
+        await asyncio.to_thread(cluster.kill, partition["leader"])
         await _send(cluster.bootstrap, "safe", b"after")
         assert await _read(cluster.bootstrap, "safe", 2) == [b"before", b"after"]
+
+
+async def _partitions(bootstrap: str, topic: str) -> list[dict[str, Any]]:
+    """Once the broker that is asked knows of the topic: one after the other they hear of it."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    found: list[dict[str, Any]] = []
+
+    async def known() -> bool:
+        found[:] = (await admin.describe_topics([topic]))[0]["partitions"]
+        return bool(found)
+
+    try:
+        await eventually(known, what=topic)
+    finally:
+        await admin.close()
+    return found
 
 
 async def _cluster_id(bootstrap: str) -> str:
