@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from uuid import UUID, uuid4
+
 from services.decisions.core import proposals
+from services.decisions.core.change import Change
 from services.decisions.core.life import MOVES, ProposalState
+from services.decisions.core.model import Item
+from services.decisions.core.reopening import reopen
 from shared.contracts.events import decisions as d
 from shared.contracts.pilot import PilotState, Severity
 from tests.decisions_kit import (
@@ -91,6 +97,27 @@ def test_a_standstill_that_is_over_and_a_measure_that_is_gone_do_not_come_back()
     assert decision_id is not None
     office.hear(not_applied(office.pilot_id, at("2026-07-22 10:00"), decision_id, "lift_measure"))
     assert office.book.open_item(d.ItemKind.MEASURE) is None
+
+
+def test_an_unheard_reply_brings_back_no_standstill_that_is_over_and_no_measure_that_is_gone() -> None:
+    """Nobody could decide about them any more: their items would stay open for ever. While they last, they come back with its name."""
+    reply = uuid4()
+
+    def brought_back(office: Office, item: Item, now: str) -> list[UUID | None]:
+        change = Change(replace(office.book, items={}), at(now), calendar())
+        reopen(change, item, reply)
+        return [one.reply_id for one in of_kind(change.done()[1], d.ItemOpened)]
+
+    office = Office.of(registered())
+    item = office.item("standstill")
+    assert brought_back(office, item, "2026-07-13 23:59") == [reply]
+    assert brought_back(office, item, "2026-07-14 00:00") == []
+
+    office, _, _ = breached()
+    item = office.item("measure")
+    assert brought_back(office, item, "2026-07-21 12:00") == [reply]
+    office.decide(TUESDAY, "lift_measure", item)
+    assert brought_back(office, item, "2026-07-21 12:00") == []
 
 
 def test_a_confirmed_measure_stays_in_sight_once_even_when_its_decision_was_without_effect() -> None:

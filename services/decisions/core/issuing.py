@@ -22,6 +22,7 @@ from services.decisions.core.model import (
     OrderedRemedy,
     RemedyState,
 )
+from services.decisions.core.reopening import reopen
 from shared.contracts.base import Due, Event
 from shared.contracts.events.applications import DecisionApplied, DecisionNotApplied
 from shared.contracts.events.decisions import DecisionIssued, ItemKind, LegalBasisRef, MadeUpon, Remedy
@@ -230,32 +231,5 @@ def not_applied(book: Book, event: DecisionNotApplied, calendar: Calendar) -> tu
         if finding.judged_by == event.decision_id:
             change.finding(replace(finding, judged_by=None, verdict=None))
     for ref in issued.items:
-        _reopen(change, book.items[ref.item_id])
+        reopen(change, book.items[ref.item_id])
     return change.done()
-
-
-def _reopen(change: Change, item: Item) -> None:
-    """As a new item, unless the same thing stands before an officer already (its finding escalated meanwhile)."""
-    if change.standing(item) is not None:
-        return
-    if item.kind is ItemKind.STANDSTILL and item.due is not None and change.now >= item.due.instant:
-        return
-    measure = change.book.measures.get(item.subject_id) if item.kind is ItemKind.MEASURE and item.subject_id else None
-    # A confirmed measure is in sight as an item of another subject.
-    in_sight = (
-        measure is not None and change.book.open_item(ItemKind.MEASURE, subject_id=measure.measure_id) is not None
-    )
-    if measure is not None and (in_sight or not measure.in_force):
-        return
-    of_case = item.clock is not None and item.clock.startswith("case_")
-    change.open_item(
-        item.kind,
-        item.subject,
-        subject_id=item.subject_id,
-        severity=item.severity,
-        clock=item.clock,
-        clock_from=None if of_case else item.clock_from,
-        due=None if of_case else item.due,
-        authority=item.authority,
-        late=item.late,
-    )

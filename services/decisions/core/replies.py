@@ -7,37 +7,51 @@ from datetime import datetime
 from uuid import UUID
 
 from services.decisions.core.change import Change, Step
-from services.decisions.core.clocks import case_clock, end_of_window
+from services.decisions.core.clocks import end_of_window
 from services.decisions.core.life import Proposal, ProposalState
-from services.decisions.core.model import Book
+from services.decisions.core.model import Book, SupplementAsked
+from services.decisions.core.reopening import reopen
 from shared.contracts.events.applications import ReplyFiled
 from shared.contracts.rules import Pause
 from shared.reference.calendar import Calendar
 
 
 def filed(book: Book, event: ReplyFiled, calendar: Calendar) -> Step:
-    """A reply. One that came too late stays a fact of the file and stops nothing."""
+    """A reply. One that came too late stays a fact of the file and stops nothing; of those in time, the first one counts."""
     change = Change(book, event.at, calendar)
-    proposal = book.proposals.get(event.answers)
-    if proposal is not None:
+    proposal = _proposal(book, event)
+    if proposal is not None and proposal.reply_id is None:
         _to_proposal(change, proposal, event)
-    _to_supplement(change, event)
+    supplement = _supplement(book, event)
+    if supplement is not None and supplement.answered_at is None:
+        change.case(supplement=replace(supplement, answered_at=event.at, over=True))
+        change.release(supplement.request_id, event.at, Pause.SUPPLEMENT)
     return change.done()
 
 
 def in_time(book: Book, event: ReplyFiled) -> bool:
     """Whether a reply was made in its window, however late it arrived."""
+    return _proposal(book, event) is not None or _supplement(book, event) is not None
+
+
+def _proposal(book: Book, event: ReplyFiled) -> Proposal | None:
+    """The proposal in whose window the reply was made: not too late, nor to what the proposal said before it was changed and put to the
+    enterprise again."""
     proposal = book.proposals.get(event.answers)
-    if proposal is not None and proposal.asked is not None:
-        return proposal.asked.at <= event.at < proposal.asked.reply_by.instant
+    if proposal is None or proposal.asked is None:
+        return None
+    return proposal if proposal.asked.at <= event.at < proposal.asked.reply_by.instant else None
+
+
+def _supplement(book: Book, event: ReplyFiled) -> SupplementAsked | None:
+    """The request for a supplement in whose window the answer was made."""
     supplement = book.case.supplement if book.case is not None else None
-    return supplement is not None and supplement.request_id == event.answers and event.at < supplement.due.instant
+    if supplement is None or supplement.request_id != event.answers:
+        return None
+    return supplement if event.at < supplement.due.instant else None
 
 
 def _to_proposal(change: Change, proposal: Proposal, event: ReplyFiled) -> None:
-    asked = proposal.asked
-    if asked is None or not asked.at <= event.at < asked.reply_by.instant or proposal.reply_id is not None:
-        return  # too late, or to what the proposal said before it was changed and put to the enterprise again
     heard = replace(proposal, reply_id=event.reply_id, reply_over=True)
     match proposal.state:
         case ProposalState.AWAITING_REPLY:
@@ -64,32 +78,7 @@ def _reopen_unheard(change: Change, proposal: Proposal) -> None:
     if change.book.pilot.ended:
         return
     for item_id in proposal.content.items:
-        item = change.book.items[item_id]
-        standing = change.standing(item)
-        if standing is not None:
-            change.put(replace(standing, reply_id=standing.reply_id or proposal.reply_id))
-            change.case(snoozed_until=None, snooze_reason=None)
-            continue
-        change.open_item(
-            item.kind,
-            item.subject,
-            subject_id=item.subject_id,
-            severity=item.severity,
-            clock=None if item.severity is None else case_clock(item.severity),
-            authority=item.authority,
-            reply_id=proposal.reply_id,
-        )
-
-
-def _to_supplement(change: Change, event: ReplyFiled) -> None:
-    case = change.book.case
-    supplement = case.supplement if case is not None else None
-    if supplement is None or supplement.request_id != event.answers or event.at >= supplement.due.instant:
-        return
-    if supplement.answered_at is not None:
-        return  # the first answer counts
-    change.case(supplement=replace(supplement, answered_at=event.at, over=True))
-    change.release(supplement.request_id, event.at, Pause.SUPPLEMENT)
+        reopen(change, change.book.items[item_id], proposal.reply_id)
 
 
 def reply_due(book: Book, proposal_id: UUID, now: datetime, calendar: Calendar) -> Step:
