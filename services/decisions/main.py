@@ -61,6 +61,7 @@ def build(settings: Settings) -> Service:
         metrics=metrics,
         health=Health(
             live={"loop": tick.alive, "consumer": consumer.alive},
+            degraded={"consumer": consumer.stopped},
             ready={"postgres": db.ping, "kafka": kafka.ping, "consumer": consumer.ready},
         ),
         routers=[

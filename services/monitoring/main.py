@@ -86,6 +86,7 @@ def build(settings: Settings) -> Service:
         health=Health(
             live={"loop": tick.alive, "consumer": consumer.alive, "engine": engine.alive},
             ready={"postgres": db.ping, "kafka": kafka.ping, "consumer": consumer.ready, "engine": engine.ready},
+            degraded={"consumer": consumer.stopped, "engine": engine.stopped},
         ),
         routers=[
             *api.routers(Counter(db, clock, desk, producing.produce), document(NAME)),

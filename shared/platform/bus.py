@@ -135,10 +135,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             raise Transient(f"the consumer {self.name} is not connected to Kafka at {self._kafka.bootstrap}")
 
     def alive(self) -> str | None:
-        """None while it makes progress; else the reason why this process should be restarted. Waiting for the database is no reason."""
-        if self._at_limit:
-            return next(iter(self._at_limit.values()))
-        return self._lag.stuck(STUCK_SECONDS, self._next.keys() - self._waiting)
+        """None while it makes progress; else the reason why this process should be restarted. Waiting for the database is no reason, nor is
+        the poison limit: see :meth:`stopped`."""
+        return self._lag.stuck(STUCK_SECONDS, self._next.keys() - self._waiting - self._at_limit.keys())
+
+    def stopped(self) -> str | None:
+        """Why it stands still at the poison limit until a person mends that, or None. A restart would meet the same limit again."""
+        return next(iter(self._at_limit.values()), None)
 
     async def progress(self) -> Progress:
         """How far all workers of this consumer have come together, asked of Kafka and the database now. Raises ``Transient``."""

@@ -17,15 +17,22 @@ READY_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Health:
-    """``live`` says None or why the process should be restarted; ``ready`` raises while the process should get no traffic."""
+    """``live`` says None or why the process should be restarted; ``ready`` raises while the process should get no traffic.
+
+    ``degraded`` says None or what a person must mend: a restart would not, and would only stop the parts that work.
+    """
 
     live: Mapping[str, Live] = field(default_factory=dict)
     ready: Mapping[str, Ready] = field(default_factory=dict)
+    degraded: Mapping[str, Live] = field(default_factory=dict)
 
     def failing(self) -> dict[str, str]:
         """By name, why this process should be restarted. Empty when it is alive."""
-        reasons = {name: check() for name, check in self.live.items()}
-        return {name: reason for name, reason in reasons.items() if reason is not None}
+        return _said(self.live)
+
+    def impaired(self) -> dict[str, str]:
+        """By name, what of this process stands still until a person mends it. Empty when all of it works."""
+        return _said(self.degraded)
 
     async def unready(self) -> dict[str, str]:
         """By name, what this process still misses. Empty when it may get traffic. Answers within some seconds."""
@@ -54,6 +61,11 @@ class LoopTick:
         if self._late is None or time.monotonic() - self._late[0] > self._forgiven_after:
             return None
         return f"the event loop stood still for {self._late[1]:.1f} s"
+
+
+def _said(checks: Mapping[str, Live]) -> dict[str, str]:
+    reasons = {name: check() for name, check in checks.items()}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
 async def _missing(check: Ready) -> str | None:

@@ -148,8 +148,9 @@ def _platform_routes(app: FastAPI, metrics: Metrics, health: Health) -> APIRoute
 
     @routes.get("/health/live", name="health.live", summary="Whether this process makes progress")
     async def live() -> JSONResponse:
-        failing = health.failing()
-        return JSONResponse({"status": "failing" if failing else "ok", "reasons": failing}, 503 if failing else 200)
+        failing, impaired = health.failing(), health.impaired()
+        status = "failing" if failing else "degraded" if impaired else "ok"
+        return JSONResponse({"status": status, "reasons": {**impaired, **failing}}, 503 if failing else 200)
 
     @routes.get("/health/ready", name="health.ready", summary="Whether this process may get traffic")
     async def ready() -> JSONResponse:

@@ -243,18 +243,19 @@ async def test_at_the_limit_the_engine_stops_says_so_and_goes_on_when_it_is_mend
     defect.pilots = set(pilots)
     async with site.running(site.engine(aside_limit=1)) as engine:
         await both(site, pilots, 1, visitors(1))
-        await eventually(lambda: alive(engine, "1 pilots are set aside"), within=WITHIN, what="the engine stops")
+        await eventually(lambda: stopped(engine, "1 pilots are set aside"), within=WITHIN, what="the engine stops")
+        assert engine.alive() is None, "a restart would mend nothing"
         assert await states(site) == ["poison"]
         defect.pilots.clear()
-        await eventually(lambda: alive(engine, None), within=WITHIN, what="the engine goes on")
+        await eventually(lambda: stopped(engine, None), within=WITHIN, what="the engine goes on")
         (row,) = await every(site, "select pilot_id from pilot_aside")
         await resend(site, row["pilot_id"])
         await eventually(lambda: site.quiet(engine), within=WITHIN)
     assert [await site.total(pilot, "audience_live") for pilot in pilots] == [SCALE] * 3
 
 
-async def alive(engine: Engine, reason: str | None) -> bool:
-    said = engine.alive()
+async def stopped(engine: Engine, reason: str | None) -> bool:
+    said = engine.stopped()
     return said is None if reason is None else said is not None and reason in said
 
 

@@ -439,6 +439,14 @@ async def test_health_says_what_is_wrong() -> None:
     assert (ready.status_code, ready.json()["reasons"]) == (503, {"postgres": "the database is away"})
 
 
+async def test_what_a_restart_would_not_mend_is_said_and_fails_nothing() -> None:
+    app = make_app(health=Health(live={"loop": lambda: None}, degraded={"consumer": lambda: "at its limit"}))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://garden") as client:
+        live, ready = await client.get("/health/live"), await client.get("/health/ready")
+    assert (live.status_code, live.json()) == (200, {"status": "degraded", "reasons": {"consumer": "at its limit"}})
+    assert ready.status_code == 200
+
+
 async def test_the_document_is_valid_and_declares_tokens_and_problems(client: httpx.AsyncClient) -> None:
     spec = (await client.get("/openapi.json")).json()
     validate(spec)

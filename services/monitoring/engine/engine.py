@@ -150,10 +150,12 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def alive(self) -> str | None:
         """None while the loop turns, whatever it waits for; else the reason why this process should be restarted."""
-        if self._stopped:
-            return next(f"the engine stopped: {reason}" for reason, _ in self._stopped.values())
         still = time.monotonic() - self._tick
         return None if still < STUCK_SECONDS else f"the engine's loop has stood still for {still:.0f} s"
+
+    def stopped(self) -> str | None:
+        """Why it stands still on some partition at its limit until a person mends that, or None. A restart would meet the limit again."""
+        return next((f"the engine stopped: {reason}" for reason, _ in self._stopped.values()), None)
 
     # --- which partitions are ours -------------------------------------------------------------------------------------------------
 
