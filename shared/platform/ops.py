@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from shared.contracts.errors import NotFound
-from shared.platform import inbox, relay
+from shared.platform import inbox, republishing
 from shared.platform.access import Granted
 from shared.platform.bus import Consumer, Progress
 from shared.platform.clock import Clock
@@ -188,7 +188,7 @@ def router(
     @routes.post("/republish", name="ops.republish", status_code=202, summary="Publish the retained events again")
     async def republish(from_id: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0) -> Republished:
         async with db.tx() as tx:
-            rows = await relay.republish(tx, from_id=from_id)
+            rows = await republishing.republish(tx, from_id=from_id)
             rows += await republish_also(tx) if republish_also else 0
             tx.after_commit.append(outbox.wake.set)
         return Republished(rows=rows)
@@ -197,6 +197,7 @@ def router(
 
 
 async def _figures(tx: Tx) -> dict[str, Any]:
+    again = await republishing.ahead(tx)
     cursor = await tx.execute(
         """
         select (select min(due) from deadline where fired_at is null) as next_due,
@@ -206,7 +207,7 @@ async def _figures(tx: Tx) -> dict[str, Any]:
     )
     row = await cursor.fetchone()
     assert row is not None
-    return row
+    return {**row, "outbox_unsent": row["outbox_unsent"] + again}
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from shared.platform.kafka import Kafka
 from shared.platform.leader import lead
 from shared.platform.metrics import Metrics
 from shared.platform.outbox import Outbox
+from shared.platform.republishing import PORTION, ahead, next_portion, republish
 from shared.platform.waiting import backoff, wait_for_any
 
 log = structlog.get_logger(__name__)
@@ -36,17 +37,9 @@ _FIGURES = (
 )
 _UNSENT = """
 select id, key, event_id, topic, type, source, time, correlation_id, causation_id, data, recorded_at
-from outbox where sent_at is null and id <> all(%s) order by id limit %s
+from outbox where sent_at is null and id <> all(%s)
+    and id < coalesce((select next_id from republishing), 9223372036854775807) order by id limit %s
 """
-
-
-async def republish(tx: Tx, *, from_id: int = 0) -> int:
-    """Mark the retained rows from ``from_id`` on as unsent, so that the relay sends them again. Returns how many.
-
-    The consumers' inboxes remember at least as long as rows are retained: nothing takes effect twice.
-    """
-    cursor = await tx.execute("update outbox set sent_at = null where id >= %s and sent_at is not null", (from_id,))
-    return cursor.rowcount
 
 
 class _Round:
@@ -87,6 +80,7 @@ class Relay:
         republish_on_new_cluster: bool = False,
         poll_seconds: float = 0.03,
         batch: int = 1000,
+        portion: int = PORTION,
         flush_seconds: float = 10.0,
         figures_seconds: float = 5.0,
     ) -> None:
@@ -99,6 +93,7 @@ class Relay:
         self._republish = republish_on_new_cluster
         self._poll = poll_seconds
         self._batch = batch
+        self._portion = portion
         self._flush = flush_seconds
         self._partition = DefaultPartitioner()
         self._figures = Figures("outbox", _FIGURES, self._count, metrics, seconds=figures_seconds)
@@ -151,11 +146,12 @@ class Relay:
                 on_its_way = await self._send(producer, rows)
             finally:
                 await self._mark(tx, taken)
+            more = bool(rows) or await next_portion(tx, self._portion)
             if stopping:
                 give_up = give_up or loop.time() + self._flush
-                if not rows or loop.time() > give_up:
+                if not more or loop.time() > give_up:
                     return
-            elif not rows:
+            elif not more:
                 await wait_for_any(self._outbox.wake, stop, seconds=self._poll)
             if loop.time() > look_at_cluster:
                 look_at_cluster = loop.time() + 10
@@ -225,13 +221,17 @@ class Relay:
 
     async def _count(self) -> Counted:
         async with self._db.tx() as tx:
+            again = await ahead(tx)
             cursor = await tx.execute(
                 "select count(*) as unsent, coalesce(extract(epoch from clock_timestamp() - min(recorded_at)), 0) as age "
                 "from outbox where sent_at is null"
             )
             row = await cursor.fetchone()
         assert row is not None
-        return {"outbox_unsent_events": {(): row["unsent"]}, "outbox_oldest_unsent_seconds": {(): float(row["age"])}}
+        return {
+            "outbox_unsent_events": {(): row["unsent"] + again},
+            "outbox_oldest_unsent_seconds": {(): float(row["age"])},
+        }
 
 
 def _headers(row: Row) -> list[tuple[str, bytes]]:

@@ -38,6 +38,12 @@ create table kafka_cluster (
     seen_at timestamptz not null default clock_timestamp()
 );
 
+create table republishing (
+    name text primary key,
+    next_id bigint not null,
+    last_id bigint not null
+);
+
 create table inbox (
     key uuid not null,
     consumer text not null,

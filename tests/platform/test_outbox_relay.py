@@ -20,7 +20,8 @@ from shared.platform.db import Database
 from shared.platform.kafka import MAX_EVENT_BYTES, Kafka
 from shared.platform.metrics import Metrics
 from shared.platform.outbox import Outbox
-from shared.platform.relay import Relay, republish
+from shared.platform.relay import Relay
+from shared.platform.republishing import next_portion, republish
 from tests.platform.garden import Planted, Watered, eventually, planted, read_topic, watered
 
 MakeTopic = Callable[..., Awaitable[str]]
@@ -231,6 +232,61 @@ async def test_republish_sends_the_same_bytes_again(db: Database, kafka: Kafka, 
         records = await read_topic(kafka.bootstrap, topic, count=5)
     content = [(record.key, record.value, tuple(record.headers), record.timestamp) for record in records]
     assert content[3:] == content[1:3]
+
+
+async def sent_numbers(kafka: Kafka, topic: str, count: int) -> list[int]:
+    records = await read_topic(kafka.bootstrap, topic, count=count)
+    return [decode(record, {Watered.type_name(): Watered}).event.litres for record in records]  # type: ignore[union-attr]
+
+
+async def test_what_is_sent_again_goes_out_in_portions_after_a_crash_too_and_new_events_wait_for_it(
+    db: Database, kafka: Kafka, make_topic: MakeTopic
+) -> None:
+    topic, key = await make_topic(1), uuid4()
+    outbox = Outbox(topic, "garden")
+    async with db.tx() as tx:
+        await outbox.add_all(tx, [watered(key, number) for number in range(10)])
+        await tx.execute("update outbox set sent_at = now()")
+    async with db.tx() as tx:
+        assert await republish(tx) == 10
+        assert await next_portion(tx, 3)
+    assert await unsent(db) == 3
+    with pytest.raises(ZeroDivisionError):
+        async with db.tx() as tx:
+            await tx.execute("select 1")  # opens the transaction that is lost below
+            await next_portion(tx, 3)
+            raise ZeroDivisionError
+    assert await unsent(db) == 3, "a portion is marked whole, and the range moved, or neither"
+    async with db.tx() as tx:
+        await outbox.add(tx, watered(key, 10))  # among the unsent, while most of the past is not
+    relay = Relay(db, kafka, outbox, Metrics("test"), portion=3)
+    assert (await relay._count())["outbox_unsent_events"] == {(): 11}
+    async with running(relay):
+        assert await sent_numbers(kafka, topic, 11) == list(range(11))
+
+        async def all_sent() -> bool:
+            return (await relay._count())["outbox_unsent_events"] == {(): 0}
+
+        await eventually(all_sent)
+    assert (await kafka.end_offsets([topic]))[(topic, 0)] == 11
+    async with db.tx() as tx:
+        assert not await next_portion(tx, 3), "nothing is left to send again"
+
+
+async def test_asked_twice_to_send_again_it_sends_the_wider_range_once(
+    db: Database, kafka: Kafka, make_topic: MakeTopic
+) -> None:
+    topic, key = await make_topic(1), uuid4()
+    outbox = Outbox(topic, "garden")
+    async with db.tx() as tx:
+        assert await republish(tx) == 0, "of nothing"
+        await outbox.add_all(tx, [watered(key, number) for number in range(6)])
+        await tx.execute("update outbox set sent_at = now()")
+        assert await republish(tx, from_id=5) == 2
+        assert await republish(tx, from_id=7) == 2
+        assert await republish(tx, from_id=3) == 4
+    async with running(Relay(db, kafka, outbox, Metrics("test"), portion=2)):
+        assert await sent_numbers(kafka, topic, 4) == [2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(("at_once", "rows"), [(True, 3), (False, 0)])
