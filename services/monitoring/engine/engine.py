@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -102,6 +102,8 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         )
         self.standing = Standing(db, kafka, topic)
         self._taking_up = TakingUp(db, self._judging, topic, aside_limit)
+        self._healthy = 0
+        """How often the loop has turned whole, with nothing left out."""
         self._cluster = ""
         self._connected: bool | None = None
         """None while this process was not asked to judge."""
@@ -122,18 +124,23 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         pauses = backoff()
         while not stop.is_set():
             self._connected = False
+            healthy = self._healthy
             consumer = self._consumer()
             try:
                 await consumer.start()
                 self._connected = True
-                pauses = backoff()
                 await self._work(consumer, stop)
             except (KafkaError, OSError, Transient) as error:
                 self._tick = time.monotonic()
+                if self._healthy > healthy:
+                    pauses = backoff()
                 log.warning("engine_waits", error=f"{type(error).__name__}: {error}")
                 await wait_for_any(stop, seconds=next(pauses))
             finally:
                 self._let_go()
+                self._unplaced.clear()  # which are ours next, Kafka says
+                for number in list(self._stopped):
+                    self._note_limit(number, None)
                 with contextlib.suppress(KafkaError, OSError, TimeoutError):
                     async with asyncio.timeout(10):
                         await consumer.stop()
@@ -223,9 +230,11 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         while not stop.is_set():
             self._tick = time.monotonic()
             try:
-                await self._round(consumer)
+                whole = await self._round(consumer)
                 self.rounds += 1
-                pauses = backoff()
+                if whole:
+                    self._healthy += 1
+                    pauses = backoff()
             except (KafkaError, OSError):
                 raise
             except Exception as error:
@@ -270,14 +279,15 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             self._stopped[partition] = (reason, time.monotonic() + _REST_SECONDS)
         self._measures.stopped(bool(self._stopped))
 
-    async def _round(self, consumer: AIOKafkaConsumer) -> None:
-        """Read, judge, write, and let clocks fire."""
+    async def _round(self, consumer: AIOKafkaConsumer) -> bool:
+        """Read, judge, write, and let clocks fire. True when it was whole: nothing of ours was left out."""
         await self._place(consumer)
         fetched = await consumer.getmany(timeout_ms=self._poll_ms, max_records=self._batch)
         now = self._clock.now()
         lanes = dict(self._lanes)
         if not lanes:
-            return
+            await self._tell(consumer)
+            return not self._unplaced
         behind = {number: await position(consumer, TopicPartition(self.topic, number)) for number in lanes}
         # Facts before records: a report that was checked against a fact over HTTP must find it here too.
         changed = await self._take_facts(now)
@@ -294,6 +304,8 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._drain(now, changed)
             await self._run_clocks()
             await self._tell(consumer)
+            return True
+        return False
 
     async def _take_facts(self, now: datetime) -> set[UUID]:
         """Take in all that the applications topic has told, a page at a time, each written before the next is read: nobody is judged by
@@ -321,7 +333,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         wall = time.monotonic()
         if drained or wall - self._rolled_at >= ROLL_SECONDS:
             self._rolled_at = wall
-            for lane in self._lanes.values():
+            for lane in list(self._lanes.values()):  # a rebalance may take some away meanwhile
                 await self._judging.roll(lane, now)
         self._flushed_at = wall
         busy = [lane for lane in self._lanes.values() if lane.busy]
@@ -411,9 +423,21 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             return
         self._told_at = wall
         places = {TopicPartition(self.topic, number): lane.offset for number, lane in self._lanes.items()}
-        behind = {place: (consumer.highwater(place) or offset) - offset for place, offset in places.items()}
-        self._measures.lag.measured({place: max(0, records) for place, records in behind.items()})
+        with contextlib.suppress(Transient):
+            self._measures.lag.measured(await self._behind(places))
         read: dict[Any, int] = {place: offset for place, offset in places.items() if offset}
         if read:
             with contextlib.suppress(KafkaError, ValueError):
                 await consumer.commit(read)
+
+    async def _behind(self, read: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """How many records of each partition of ours are not read, as Kafka says it now: a fetcher that died knows of none. Partitions
+        that wait to be placed are behind too."""
+        ends = await self._kafka.end_offsets([self.topic])
+        places = dict(read)
+        if self._unplaced:
+            async with self._db.tx() as tx:
+                known = await positions.all_of_them(tx)
+            for number in self._unplaced - self._lanes.keys():
+                places[TopicPartition(self.topic, number)] = known.get(number, ("", 0, None))[1]
+        return {place: max(0, ends[place.topic, place.partition] - offset) for place, offset in places.items()}
