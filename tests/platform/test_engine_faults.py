@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,8 @@ from tests.monitoring_samples import AUDIENCE, at
 from tests.platform.conftest import eventually
 from tests.platform.engine_stand import Stand, stand
 
+FEW = AUDIENCE.model_copy(update={"limit": Decimal(10)})
+"""A cap that a flood crosses."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -48,13 +51,14 @@ async def all_counted(site: Stand, pilots: list[UUID], reports: int) -> bool:
 
 
 async def demand_exact(site: Stand, pilots: list[UUID], reports: int) -> None:
-    """Book, rollup and identities agree to the last visitor; each finding was opened once."""
+    """Book, rollup and identities agree to the last visitor; each finding was opened once, and where the cap was crossed, it was."""
     for pilot in pilots:
         assert await site.total(pilot, "audience_live") == reports * SCALE
         assert await site.rollup(pilot, "audience_live") == reports * SCALE
     assert await site.count("report") == len(pilots) * reports
-    opened = Counter(one.finding_id for one in await site.told(FindingOpened))
-    assert set(opened.values()) <= {1}
+    opened = Counter((one.pilot_id, one.rule, one.subject) for one in await site.told(FindingOpened))
+    rules = ("cap_warning", "cap_exceeded") if reports > FEW.limit else ()
+    assert opened == Counter((pilot, rule, "audience_live/total") for pilot in pilots for rule in rules)
 
 
 async def worker(site: Stand, *, broken: UUID | None = None) -> asyncio.subprocess.Process:
@@ -75,7 +79,7 @@ async def worker(site: Stand, *, broken: UUID | None = None) -> asyncio.subproce
 
 
 async def test_a_worker_killed_in_the_midst_loses_nothing_and_doubles_nothing(site: Stand) -> None:
-    pilots = [await site.pilot(AUDIENCE) for _ in range(8)]
+    pilots = [await site.pilot(FEW) for _ in range(8)]
     reports = 150
     first = await worker(site)
     flooding = asyncio.create_task(flood(site, pilots, reports))
@@ -98,7 +102,7 @@ async def test_a_worker_killed_in_the_midst_loses_nothing_and_doubles_nothing(si
 
 
 async def test_two_workers_share_the_partitions_and_hand_them_over(site: Stand) -> None:
-    pilots = [await site.pilot(AUDIENCE) for _ in range(8)]
+    pilots = [await site.pilot(FEW) for _ in range(8)]
     async with site.running() as one:
         flooding = asyncio.create_task(flood(site, pilots, 120))
         await eventually(lambda: _some(site, 50), what="the first reports")
@@ -172,7 +176,7 @@ async def _placed(engine: Any) -> bool:
 
 
 async def test_another_cluster_is_read_from_its_beginning_and_counts_nothing_twice(site: Stand) -> None:
-    pilot = await site.pilot(AUDIENCE)
+    pilot = await site.pilot(FEW)
     async with site.running() as engine:
         await flood(site, [pilot], 20)
         await eventually(lambda: site.quiet(engine))
@@ -187,7 +191,7 @@ async def test_another_cluster_is_read_from_its_beginning_and_counts_nothing_twi
 
 async def test_a_flush_that_fails_is_done_again_whole(site: Stand) -> None:
     """The database refuses one insert: nothing of that flush is kept, and the next one brings all of it."""
-    pilot = await site.pilot(AUDIENCE)
+    pilot = await site.pilot(FEW)
     async with site.db.tx() as tx:
         await tx.execute("alter table report rename to report_away")
     async with site.running() as engine:
