@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 from pydantic_core import PydanticKnownError
 
 PLACES = 4
@@ -13,6 +13,13 @@ SCALE = 10**PLACES
 LARGEST = Decimal(10) ** 12
 LARGEST_LIMIT = Decimal(10) ** 14
 """A limit bounds a sum of many values: a season's revenue in VND passes 10^12. Scaled, it still fits 64 bits."""
+
+
+def _written(value: object) -> object:
+    """Python reads ``1_5`` as 15 and takes digits of every script; who wrote 1.5 with a slip did not mean 15."""
+    if isinstance(value, str) and ("_" in value or not value.isascii()):
+        raise PydanticKnownError("decimal_parsing")
+    return value
 
 
 def _within(value: Decimal, largest: Decimal) -> None:
@@ -53,10 +60,20 @@ def unscaled(value: int) -> Decimal:
     return Decimal(value).scaleb(-PLACES)
 
 
-Exact = Annotated[Decimal, AfterValidator(_exact), PlainSerializer(plain, return_type=str, when_used="json")]
+Exact = Annotated[
+    Decimal,
+    BeforeValidator(_written),
+    AfterValidator(_exact),
+    PlainSerializer(plain, return_type=str, when_used="json"),
+]
 """A decimal on the wire as a JSON string in plain notation; a JSON number is read too."""
 
-Limit = Annotated[Decimal, AfterValidator(_places), PlainSerializer(plain, return_type=str, when_used="json")]
+Limit = Annotated[
+    Decimal,
+    BeforeValidator(_written),
+    AfterValidator(_places),
+    PlainSerializer(plain, return_type=str, when_used="json"),
+]
 """The limit of a cap: as :data:`Exact`, and up to 10^14."""
 
 Total = Annotated[Decimal, PlainSerializer(plain, return_type=str, when_used="json")]

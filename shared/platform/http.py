@@ -62,7 +62,7 @@ class GuardedRoute(APIRoute):
             await limits.take(self.name, request.client.host if request.client else None)
             request.state.grant = await _granted(request, self.name)
             validation.check_text(request.path_params, place="path")
-            validation.check_known(request.query_params.keys(), known)
+            validation.check_known([name for name, _ in request.query_params.multi_items()], known)
             validation.check_text(request.query_params, place="query")
             if takes_json:
                 await _check_body(request)

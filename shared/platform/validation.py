@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from shared.contracts.errors import Problem, Refused, problem
@@ -33,19 +34,30 @@ def check_text(parameters: Mapping[str, str], *, place: str) -> None:
             raise _unstorable(f"/{place}/{name}")
 
 
-def check_known(parameters: Iterable[str], known: Collection[str]) -> None:
-    """Refuse query parameters that are not ``known``: a filter with a slip in its name would let everything through."""
-    unknown = [name for name in dict.fromkeys(parameters) if name not in known][:_MOST_NAMED]
-    if not unknown:
+def check_known(parameters: Sequence[str], known: Collection[str]) -> None:
+    """Refuse query parameters that are not ``known``, or stand there twice: a filter with a slip in its name would let everything
+    through, and of two values nobody knows which is meant."""
+    times = Counter(parameters)
+    wrong = [name for name in times if name not in known or times[name] > 1][:_MOST_NAMED]
+    if not wrong:
         return
-    code = "unknown_parameter" if known else "no_parameters"
     found = [
-        problem(code, pointer(("query", printable(name))), name=printable(name), known=", ".join(sorted(known)))
-        for name in unknown
+        problem(_fault(name, known), pointer(("query", printable(name))), name=printable(name), known=_listed(known))
+        for name in wrong
     ]
-    refused = Refused(code, found[0].pointer, status=422, problems=found, name=printable(unknown[0]), known="")
+    refused = Refused(found[0].code, found[0].pointer, status=422, problems=found, name=printable(wrong[0]), known="")
     refused.main = found[0]
     raise refused
+
+
+def _fault(name: str, known: Collection[str]) -> str:
+    if name in known:
+        return "repeated_parameter"
+    return "unknown_parameter" if known else "no_parameters"
+
+
+def _listed(known: Collection[str]) -> str:
+    return ", ".join(sorted(known))
 
 
 def check_json(body: bytes) -> None:

@@ -280,6 +280,13 @@ async def test_a_parameter_that_there_is_not_is_named_with_those_that_there_are(
     assert "dùng được: limit, q." in problem["errors"][0]["vi"]
 
 
+async def test_a_parameter_is_given_once(client: httpx.AsyncClient) -> None:
+    found = await client.get("/trees?q=oak&limit=3&q=ash", headers={**STARTUP, "Accept-Language": "en"})
+    problem = problem_of(found, 422, "repeated_parameter")
+    assert [each["pointer"] for each in problem["errors"]] == ["/query/q"]
+    assert problem["detail"] == "The parameter q is given more than once; give it once."
+
+
 async def test_a_route_without_parameters_takes_none(client: httpx.AsyncClient) -> None:
     problem_of(await client.get("/register?state=active"), 422, "no_parameters")
     headers = {**STARTUP, **KEY}

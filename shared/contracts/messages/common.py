@@ -25,6 +25,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Không có tham số {name} ở đây. Các tham số dùng được: {known}.",
         "There is no parameter {name} here. Known are: {known}.",
     ),
+    "repeated_parameter": (
+        "Tham số {name} có nhiều hơn một lần; chỉ ghi một lần.",
+        "The parameter {name} is given more than once; give it once.",
+    ),
     "no_parameters": (
         "Không có tham số {name} ở đây: địa chỉ này không nhận tham số nào sau dấu hỏi.",
         "There is no parameter {name} here: this address takes none after the question mark.",
