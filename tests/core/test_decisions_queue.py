@@ -1,11 +1,10 @@
-"""The queue's order and its reasons, the chain, evidence hashes, quarters and the contribution of pilots."""
+"""The queue's order and its reasons, the chain, evidence hashes, quarters and what counts persons."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,16 +16,7 @@ from hypothesis import strategies as st
 from services.decisions.core import cases, chain, evidence, queue
 from services.decisions.core.chain import GENESIS, Chain
 from services.decisions.core.clocks import soon
-from services.decisions.core.quarters import (
-    MANY,
-    Figures,
-    Term,
-    Used,
-    contribution,
-    participants,
-    quarter_of,
-    quarters,
-)
+from services.decisions.core.quarters import persons, quarter_of
 from shared.contracts.errors import Refused
 from shared.contracts.events import applications as a
 from shared.contracts.events import decisions as d
@@ -296,51 +286,7 @@ def test_quarters_are_those_of_vietnam(instant: datetime, quarter: str) -> None:
     assert quarter_of(instant) == quarter
 
 
-def test_the_quarters_between_two_instants() -> None:
-    assert list(quarters(at("2026-07-14 00:00"), at("2027-07-13 10:00"))) == [
-        "2026Q3",
-        "2026Q4",
-        "2027Q1",
-        "2027Q2",
-        "2027Q3",
-    ]
-    assert list(quarters(at("2027-07-14 00:00"), at("2026-07-13 10:00"))) == []
-
-
-def test_contributions_are_added_by_sector_province_and_quarter() -> None:
-    one, other, quiet = uuid4(), uuid4(), uuid4()
-    start, now = at("2026-07-14 00:00"), at("2026-11-01 00:00")
-    metrics = rules().metrics
-    found = contribution(
-        [
-            Term(one, "performing_arts", ("79",), start, None),
-            Term(other, "performing_arts", ("79",), start, at("2026-08-01 00:00")),
-            Term(quiet, "performing_arts", ("01", "79"), start, at("2026-08-01 00:00")),
-        ],
-        [
-            Used(one, "audience_live", "2026Q3", accrued=Decimal(1000)),
-            Used(one, "crowd_peak", "2026Q3", peak=Decimal(900)),
-            Used(one, "revenue_vnd", "2026Q3", accrued=Decimal("2.5")),
-            Used(one, "jobs", "2026Q3", peak=Decimal(40)),
-            Used(one, "audience_live", "2026Q4", accrued=Decimal(10)),
-            Used(other, "audience_live", "2026Q3", accrued=Decimal(5)),
-            Used(other, "revenue_vnd", "2026Q3", accrued=Decimal(1)),
-        ],
-        {one: metrics, other: metrics},
-        now,
-    )
-    cell = ("performing_arts", "79")
-    assert found[(*cell, "2026Q3")] == Figures(2, Decimal(1005), Decimal("3.5"), Decimal(40))
-    assert found[(*cell, "2026Q4")] == Figures(1, Decimal(10), None, None)
-    assert found["performing_arts", MANY, "2026Q3"] == Figures(1)
-
-
-def test_where_nobody_is_counted_one_by_one_the_largest_number_at_one_time_stands() -> None:
-    metrics = rules().metrics
-    pilot = uuid4()
-    peak = Used(pilot, "crowd_peak", "2026Q3", peak=Decimal(900))
-    assert participants([peak, Used(pilot, "participants_active", "2026Q3", peak=Decimal(7))], metrics) == 900
-    assert participants([Used(pilot, "participants_active", "2026Q3", peak=Decimal(7))], metrics) == 7
-    assert participants([Used(pilot, "jobs", "2026Q3", peak=Decimal(7))], metrics) is None
-    assert participants([Used(pilot, "unknown", "2026Q3", peak=Decimal(7))], metrics) is None
-    assert participants([Used(pilot, "audience_live", "2026Q3"), replace(peak, peak=None)], metrics) is None
+def test_persons_are_counted_one_by_one_or_at_one_time() -> None:
+    found = persons(rules().metrics)
+    assert (found["audience_live"], found["crowd_peak"], found["participants_active"]) == (True, False, False)
+    assert not {"jobs", "revenue_vnd"} & set(found)

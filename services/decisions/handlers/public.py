@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from services.decisions.core.quarters import Term, Used, contribution
+from services.decisions.core import quarters
 from services.decisions.handlers.cursors import cursor_of, instant_and_id
 from services.decisions.handlers.desk import Desk
 from services.decisions.store import register, statistics
@@ -15,7 +14,6 @@ from services.decisions.store.register import Search
 from shared.contracts.errors import NotFound
 from shared.contracts.events.decisions import DecisionIssued
 from shared.contracts.http import decisions as http
-from shared.contracts.rules import Metric
 from shared.platform.db import Tx
 
 _LINE = tuple(http.RegisterLine.model_fields)
@@ -85,27 +83,7 @@ async def show_statistics(desk: Desk, tx: Tx, now: datetime) -> http.Statistics:
     )
 
 
-async def _figures(desk: Desk, tx: Tx, now: datetime) -> list[http.SectorFigures]:
-    rows = await statistics.usage(tx)
-    metrics: dict[UUID, Mapping[str, Metric]] = {}
-    for row in rows:
-        if row["pilot_id"] not in metrics:
-            metrics[row["pilot_id"]] = (await desk.books.frozen(tx, row["rules_id"])).metrics
-    used = [Used(row["pilot_id"], row["metric"], row["quarter"], row["accrued"], row["peak"]) for row in rows]
-    terms = [
-        Term(row["pilot_id"], row["sector"], tuple(row["provinces"]), row["start_at"], row["until"])
-        for row in await statistics.terms(tx)
-    ]
-    found = contribution(terms, used, metrics, now)
-    return [
-        http.SectorFigures(
-            sector=sector,
-            province=province,
-            quarter=quarter,
-            pilots=figures.pilots,
-            participants=figures.participants,
-            revenue_vnd=figures.revenue_vnd,
-            jobs=figures.jobs,
-        )
-        for (sector, province, quarter), figures in sorted(found.items())
-    ]
+async def _figures(desk: Desk, tx: Tx, now: datetime) -> list[dict[str, Any]]:
+    rules = await statistics.rules_in_use(tx)
+    persons = {rules_id: quarters.persons((await desk.books.frozen(tx, rules_id)).metrics) for rules_id in rules}
+    return await statistics.contribution(tx, persons, now)

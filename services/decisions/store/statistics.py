@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from services.decisions.core.quarters import JOBS, MANY, REVENUE
 from shared.contracts.events.applications import FinalReportFiled
 from shared.platform.db import Tx
 
@@ -97,24 +99,58 @@ async def keep_usage(
     )
 
 
-async def usage(tx: Tx) -> list[dict[str, Any]]:
-    """Each pilot's metrics by quarter; ``accrued`` is what was added to a total since the quarter before."""
-    cursor = await tx.execute(
-        """
-        select u.pilot_id, p.sector, p.provinces, p.rules_id, u.metric, u.quarter, u.peak,
-               u.total - coalesce(lag(u.total) over (partition by u.pilot_id, u.metric order by u.quarter), 0) as accrued
-        from usage u join pilot p using (pilot_id)
-        order by u.pilot_id, u.metric, u.quarter
-        """
-    )
-    return await cursor.fetchall()
+async def rules_in_use(tx: Tx) -> list[str]:
+    """The rule rows under which started pilots run or ran."""
+    cursor = await tx.execute("select distinct rules_id from pilot where end_at is not null")
+    return [row["rules_id"] for row in await cursor.fetchall()]
 
 
-async def terms(tx: Tx) -> list[dict[str, Any]]:
-    """When each started pilot ran: from its start to its end, or until now."""
+async def contribution(tx: Tx, persons: Mapping[str, Mapping[str, bool]], now: datetime) -> list[dict[str, Any]]:
+    """Sums over the pilots of each sector, province and quarter in which they ran, from the start to the end or until ``now``; None where
+    nobody reported. ``persons`` by rule rows: their metrics that count persons, and whether one by one.
+
+    A total brings what was added to it since the quarter before. Metrics may count the same person, so the largest stands, not their sum;
+    the number at one time where none counts one by one.
+    """
+    counted = [(rules_id, metric, adds) for rules_id, found in persons.items() for metric, adds in found.items()]
     cursor = await tx.execute(
-        "select pilot_id, sector, provinces, start_at, coalesce(winding_since, ended_at) as until, state from pilot "
-        "where end_at is not null"
+        """
+        with term as (
+            select pilot_id, sector, case when cardinality(provinces) = 1 then provinces[1] else %(many)s end as province,
+                   start_at at time zone interval '7 hours' as since,
+                   coalesce(winding_since, ended_at, %(now)s) at time zone interval '7 hours' as until
+            from pilot where end_at is not null
+        ), ran as (
+            select pilot_id, sector, province, to_char(start, 'YYYY"Q"Q') as quarter
+            from term cross join lateral generate_series(date_trunc('quarter', since), until, interval '3 months') start
+        ), used as (
+            select pilot_id, metric, quarter, peak,
+                   total - coalesce(lag(total) over (partition by pilot_id, metric order by quarter), 0) as accrued
+            from usage
+        ), brought as (
+            select u.pilot_id, u.quarter,
+                   coalesce(max(u.accrued) filter (where c.adds), max(u.peak) filter (where not c.adds)) as participants,
+                   sum(u.accrued) filter (where u.metric = %(revenue)s) as revenue_vnd,
+                   sum(u.peak) filter (where u.metric = %(jobs)s) as jobs
+            from used u join pilot p using (pilot_id)
+                left join unnest(%(rules)s::text[], %(metrics)s::text[], %(adds)s::boolean[]) as c(rules_id, metric, adds)
+                on c.rules_id = p.rules_id and c.metric = u.metric
+            group by u.pilot_id, u.quarter
+        )
+        select sector, province, quarter, count(*) as pilots, sum(participants) as participants, sum(revenue_vnd) as revenue_vnd,
+               sum(jobs) as jobs
+        from ran left join brought using (pilot_id, quarter)
+        group by sector, province, quarter order by sector collate "C", province collate "C", quarter
+        """,
+        {
+            "many": MANY,
+            "now": now,
+            "revenue": REVENUE,
+            "jobs": JOBS,
+            "rules": [one[0] for one in counted],
+            "metrics": [one[1] for one in counted],
+            "adds": [one[2] for one in counted],
+        },
     )
     return await cursor.fetchall()
 
