@@ -15,13 +15,6 @@ LARGEST_LIMIT = Decimal(10) ** 14
 """A limit bounds a sum of many values: a season's revenue in VND passes 10^12. Scaled, it still fits 64 bits."""
 
 
-def _written(value: object) -> object:
-    """Python reads ``1_5`` as 15 and takes digits of every script; who wrote 1.5 with a slip did not mean 15."""
-    if isinstance(value, str) and ("_" in value or not value.isascii()):
-        raise PydanticKnownError("decimal_parsing")
-    return value
-
-
 def _within(value: Decimal, largest: Decimal) -> None:
     # Compared without arithmetic: of an exponent beyond what decimal reckons with, even abs() raises.
     if not value.is_finite():
@@ -44,6 +37,12 @@ def _exact(value: Decimal) -> Decimal:
     return _places(value)
 
 
+def _written(value: object) -> object:
+    if isinstance(value, str) and ("_" in value or not value.isascii()):
+        raise PydanticKnownError("decimal_parsing")
+    return value
+
+
 def plain(value: Decimal) -> str:
     """The shortest plain notation: ``1240``, ``0.5``, never ``1.24E+3``."""
     text = format(value, "f")
@@ -62,15 +61,17 @@ def unscaled(value: int) -> Decimal:
 
 Exact = Annotated[
     Decimal,
-    BeforeValidator(_written),
     AfterValidator(_exact),
     PlainSerializer(plain, return_type=str, when_used="json"),
 ]
 """A decimal on the wire as a JSON string in plain notation; a JSON number is read too."""
 
+Reported = Annotated[Exact, BeforeValidator(_written)]
+"""As :data:`Exact`, from people: Python reads ``1_5`` as 15 and takes digits of every script, and who wrote 1.5 with a slip did not
+mean 15."""
+
 Limit = Annotated[
     Decimal,
-    BeforeValidator(_written),
     AfterValidator(_places),
     PlainSerializer(plain, return_type=str, when_used="json"),
 ]

@@ -289,6 +289,40 @@ def report(**more: Any) -> ReportSent:
     return ReportSent.model_validate({"samples": [sample], **more})
 
 
+def members(value: int, source: str = "main") -> ReportSent:
+    sample = {"metric": "participants_total", "at": "2026-07-20T08:00:00+07:00", "value": value}
+    return ReportSent.model_validate({"source": source, "samples": [sample]})
+
+
+async def test_the_next_report_of_a_counter_waits_until_the_one_before_was_read(office: Office) -> None:
+    pilot = await office.pilot()
+    async with office.db.tx() as tx:
+        await reports.take(office.desk, tx, pilot, members(100), NOW)
+    for falls_or_not in (50, 150):
+        with pytest.raises(NotYet):
+            async with office.db.tx() as tx:
+                await reports.take(office.desk, tx, pilot, members(falls_or_not), NOW)
+    async with office.db.tx() as tx:
+        await reports.take(office.desk, tx, pilot, report(), NOW)  # what is no counter waits for nothing
+        await tx.execute("update intake set consumed_at = now()")
+        await reports.take(office.desk, tx, pilot, members(150), NOW)
+
+
+async def test_of_two_reports_of_a_counter_that_come_at_once_one_waits(office: Office) -> None:
+    pilot = await office.pilot()
+
+    async def take(value: int) -> bool:
+        try:
+            async with office.db.tx() as tx:
+                await reports.take(office.desk, tx, pilot, members(value), NOW)
+        except NotYet:
+            return False
+        return True
+
+    taken = await asyncio.gather(*(take(value) for value in (100, 50, 20, 10)))
+    assert sorted(taken) == [False, False, False, True]
+
+
 async def test_a_report_is_kept_with_its_sequence_and_our_signature(office: Office) -> None:
     pilot = await office.pilot()
     async with office.db.tx() as tx:

@@ -1,7 +1,7 @@
 """A report taken over HTTP: checked as the engine will judge it, stored with its sequence, cut into signed records.
 
-Reports that were answered and are not read yet count in the check of what a correction takes back. They do not in that of a counter: one that
-rises in a report not read yet and falls in the next is refused when the engine reads it, and listed as rejected.
+Reports that were answered and are not read yet count in the check of what a correction takes back. A counter's next report waits for them:
+a 202 is a promise that the engine could not keep for one that falls below what is not read yet.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import ParamSpec, TypeVar
 from uuid import UUID
@@ -22,9 +23,10 @@ from services.monitoring.handlers.desk import Desk
 from services.monitoring.store import books, intake, pilots, records
 from services.monitoring.store.intake import Stored
 from shared.contracts.base import content_hash
-from shared.contracts.errors import NotFound, Refused
+from shared.contracts.errors import NotFound, NotYet, Refused
 from shared.contracts.events.metrics import MAX_SAMPLES, MetricsReported
 from shared.contracts.http.monitoring import ReportSent, ReportTaken, SourceSecret
+from shared.contracts.rules import MetricKind
 from shared.platform import context
 from shared.platform.cloudevents import key_of
 from shared.platform.db import Tx
@@ -34,13 +36,20 @@ _T = TypeVar("_T")
 
 
 async def take(desk: Desk, tx: Tx, pilot_id: UUID, sent: ReportSent, now: datetime) -> ReportTaken:
-    """Store a report that holds; it counts from then on. Raises ``Refused`` with every error located, ``NotFound`` for an unknown pilot."""
+    """Store a report that holds; it counts from then on. Raises ``Refused`` with every error located, ``NotFound`` for an unknown pilot,
+    ``NotYet`` while whether it holds depends on a report before it that the engine has not read."""
     facts = await pilots.facts(tx, pilot_id)
     view = view_of(facts, desk.calendar)
     if view.started is None:
         raise Refused("pilot_not_started", status=409)
     if sent.source not in view.terms_at(instant_of(now)).sources:
         raise Refused("source_unknown", "/source", status=422, source=sent.source)
+    counters = {one.metric for one in sent.samples if view.kinds.get(one.metric) is MetricKind.COUNTER}
+    if counters:
+        # Whether a counter fell is known once what was answered before has been read: no 202 that the engine would have to take back.
+        await intake.lock_counters(tx, pilot_id)
+        if await intake.has_unread_counters(tx, pilot_id, counters):
+            raise NotYet("the reports of these counters that were answered before")
     if sent.corrects is not None:
         await intake.lock_sources(
             tx, pilot_id
@@ -57,7 +66,7 @@ async def take(desk: Desk, tx: Tx, pilot_id: UUID, sent: ReportSent, now: dateti
     if problems:
         raise Refused("report_refused", status=422, problems=problems, count=len(problems))
     stored = await _aside(sent, _signed, pilot_id, sent, sequence, secret)
-    await intake.add(tx, stored, now)
+    await intake.add(tx, replace(stored, counters=sorted(counters)), now)
     return ReportTaken(pilot_id=pilot_id, source=sent.source, sequence=sequence, parts=len(stored.records))
 
 

@@ -23,6 +23,8 @@ class Stored:
     correlation_id: str
     signatures: Sequence[str]
     records: Sequence[bytes]
+    counters: Sequence[str] = ()
+    """The counters of which the records tell."""
 
 
 def signature(secret: bytes, key: bytes, value: bytes) -> str:
@@ -55,6 +57,20 @@ async def lock_sources(tx: Tx, pilot_id: UUID) -> None:
     await tx.execute("select 1 from source where pilot_id = %s order by source for update", (pilot_id,))
 
 
+async def lock_counters(tx: Tx, pilot_id: UUID) -> None:
+    """Wait for the requests of the pilot that are being taken and tell of counters, of whatever source."""
+    await tx.execute("select pg_advisory_xact_lock(hashtextextended('counters of ' || %s::text, 0))", (pilot_id,))
+
+
+async def has_unread_counters(tx: Tx, pilot_id: UUID, counters: Collection[str]) -> bool:
+    """Whether a request that was answered and not read tells of one of these counters."""
+    cursor = await tx.execute(
+        "select 1 from intake where pilot_id = %s and consumed_at is null and counters && %s::text[] limit 1",
+        (pilot_id, list(counters)),
+    )
+    return await cursor.fetchone() is not None
+
+
 async def issue_secret(
     tx: Tx, pilot_id: UUID, source: str, secret: bytes, fresh_ingest_secret: bytes, now: datetime
 ) -> None:
@@ -70,10 +86,11 @@ async def issue_secret(
 
 async def add(tx: Tx, stored: Stored, now: datetime) -> None:
     await tx.execute(
-        "insert into intake (pilot_id, source, sequence, correlation_id, signatures, records, taken_at) values (%s, %s, %s, %s, %s, %s, %s)",
+        "insert into intake (pilot_id, source, sequence, correlation_id, signatures, records, counters, taken_at) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s)",
         (
             *(stored.pilot_id, stored.source, stored.sequence, stored.correlation_id),
-            *(list(stored.signatures), list(stored.records), now),
+            *(list(stored.signatures), list(stored.records), list(stored.counters), now),
         ),
     )
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.contracts.base import Instant
-from shared.contracts.numbers import Exact
+from shared.contracts.numbers import Reported
 from shared.contracts.pilot import Code, SourceName
 
 MAX_SAMPLES = 1000
@@ -27,7 +27,7 @@ class Sample(BaseModel):
 
     metric: Code
     at: Instant
-    value: Exact
+    value: Reported
     province: Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")] | None = None
     reset: bool = False
 
