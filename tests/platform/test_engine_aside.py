@@ -184,6 +184,7 @@ async def test_a_pilot_on_which_judging_fails_is_judged_later_as_if_it_had_not(
         defect.pilots.clear()
         await resend(site, victim)
         await eventually(lambda: site.quiet(engine), within=WITHIN, what="all is judged")
+        await eventually(lambda: settled(site, engine, victim), within=WITHIN, what="its usage is told")
         assert await engine.standing.swept_until() == site.clock.now()
     assert await states(site) == ["done"]
     assert await outcome(site, victim) == await outcome(site, twin)
@@ -222,6 +223,7 @@ async def test_what_waits_for_a_pilot_that_is_set_aside_outlives_a_killed_worker
     async with site.running() as engine:
         await resend(site, victim)
         await eventually(lambda: site.quiet(engine), within=WITHIN)
+        await eventually(lambda: settled(site, engine, victim), within=WITHIN, what="its usage is told")
     assert await site.total(victim, "audience_live") == 60 * SCALE
     assert await outcome(site, victim) == await outcome(site, twin)
 
@@ -282,6 +284,7 @@ async def test_reports_that_wait_for_the_start_go_on_waiting_when_their_pilot_wa
         defect.pilots.clear()
         await resend(site, victim)
         await eventually(lambda: site.quiet(engine), within=WITHIN)
+        await eventually(lambda: settled(site, engine, victim), within=WITHIN, what="its usage is told")
     assert await outcome(site, victim) == await outcome(site, twin)
 
 

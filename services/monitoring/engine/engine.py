@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -335,7 +335,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             self._rolled_at = wall
             for lane in list(self._lanes.values()):  # a rebalance may take some away meanwhile
                 await self._judging.roll(lane, now)
-        self._flushed_at = wall
+        self._flushed_at = self._tick = wall  # a long round that writes is no loop that stands still
         busy = [lane for lane in self._lanes.values() if lane.busy]
         if busy:
             pending = [lane.pending for lane in busy]
@@ -356,7 +356,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._taking_up.portion(lane, pilot_id)
                 await self._flush(self._clock.now(), drained=False)
 
-    async def _drain(self, now: datetime, pilot_ids: Collection[UUID], final: datetime | None = None) -> None:
+    async def _drain(self, now: datetime, pilot_ids: set[UUID], final: datetime | None = None) -> None:
         """Judge what waited for these pilots, a part at a time, each written before the next is read."""
         for lane in list(self._lanes.values()):
             ready = [one for one in lane.waiting if one in pilot_ids or one in lane.pilots]
@@ -399,11 +399,11 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _pass_barrier(self, lanes: dict[int, Lane], barrier: Barrier) -> None:
         waiting = {number: lane for number, lane in lanes.items() if lane.waiting - lane.aside}
         if waiting:
-            pilot_ids = set().union(*(lane.waiting for lane in waiting.values()))
+            pilot_ids: set[UUID] = set().union(*(lane.waiting for lane in waiting.values()))
             await self._drain(barrier.now, pilot_ids, final=barrier.sampled - _SETTLED)
             for lane in waiting.values():
-                await self._judging.expire(lane, self.topic, barrier.sampled - _EXPIRES)
-            await self._flush(barrier.now, drained=False)
+                while await self._judging.expire(lane, self.topic, barrier.sampled - _EXPIRES):
+                    await self._flush(barrier.now, drained=False)
         held: set[UUID] = set()
         more = True
         while more:

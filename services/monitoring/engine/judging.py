@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -25,6 +25,8 @@ from shared.reference.calendar import Calendar
 
 _BY_BROKER = 1
 """``timestamp_type`` of a record whose stamp the broker set when it appended it (LogAppendTime)."""
+
+_PARKED_AT_ONCE = 1000
 
 
 class Judging:
@@ -134,13 +136,15 @@ class Judging:
         ready = [one for one in known if final is not None or lane.pilots[one].view.started is not None]
         if not ready:
             return False
+        started = [one for one in ready if lane.pilots[one].view.started is not None]
         async with self._db.tx() as tx:
-            rows = await records.parked(tx, topic, ready, 1000)
+            rows = await records.parked(tx, topic, started, _PARKED_AT_ONCE)
+            if not rows and final is not None:
+                rest = set(ready).difference(started)
+                rows = await records.parked(tx, topic, rest, _PARKED_AT_ONCE, before=final)
             left = await records.count_parked_of(tx, ready)
         by_pilot: dict[UUID, list[Arrival]] = defaultdict(list)
         for row in rows:
-            if lane.pilots[row.pilot_id].view.started is None and (final is None or row.parked_at >= final):
-                continue
             by_pilot[row.pilot_id].append(read(row, self._ids, instant_of(row.received)))
             lane.pending.unparked.append((row.pilot_id, row.id))
         await self.judge(lane, by_pilot, now)
@@ -149,16 +153,23 @@ class Judging:
                 lane.waiting.discard(pilot_id)
         return bool(by_pilot)
 
-    async def expire(self, lane: Lane, topic: str, before: datetime) -> None:
-        """Give up what has waited since ``before``, in wall time, for a pilot that is not known although all facts have been read."""
-        unknown = [one for one in lane.waiting - lane.aside if one not in lane.pilots]
-        if not unknown:
-            return
+    async def expire(self, lane: Lane, topic: str, before: datetime) -> bool:
+        """Give up some of what has waited since ``before``, in wall time, for a pilot that is not known here although all facts have been
+        read, and say whether there was any; the lane must be written before."""
+        absent = [one for one in lane.waiting - lane.aside if one not in lane.pilots]
+        if not absent:
+            return False
         async with self._db.tx() as tx:
-            rows = [row for row in await records.parked(tx, topic, unknown, 1000) if row.parked_at < before]
+            known = await pilots.stored(tx, absent)
+            unknown = [one for one in absent if one not in known or known[one]["partition"] != lane.partition]
+            rows = await records.parked(tx, topic, unknown, _PARKED_AT_ONCE, before=before)
+            left = await records.count_parked_of(tx, unknown)
         for row in rows:
             lane.pending.unparked.append((row.pilot_id, row.id))
             lane.pending.strays.append((row, problem("report_pilot_unknown").en))
+        given_up = Counter(row.pilot_id for row in rows)
+        lane.waiting.difference_update(one for one in unknown if left.get(one, 0) == given_up[one])
+        return bool(rows)
 
     def _park(self, lane: Lane, pilot_id: UUID, arrivals: Sequence[Arrival], now: datetime) -> None:
         lane.waiting.add(pilot_id)

@@ -6,6 +6,7 @@ with the time until which the pilot's clocks would have fired by then. So the sa
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,6 +18,7 @@ import structlog
 from services.monitoring.core.book import Book
 from services.monitoring.core.failing import JudgingFailed
 from services.monitoring.core.instants import instant_of
+from services.monitoring.engine.fetching import portions
 from services.monitoring.engine.judging import Judging
 from services.monitoring.engine.lane import Lane, Pilot
 from services.monitoring.engine.reading import read
@@ -30,6 +32,7 @@ from shared.platform.outcomes import AtLimit
 log = structlog.get_logger(__name__)
 
 _AT_ONCE = 1000
+_BYTES_AT_ONCE = 500_000
 
 
 class LimitReached(AtLimit):
@@ -85,16 +88,16 @@ class TakingUp:
         """Judge some of what waits for a pilot that ops sent again. The lane must be written before and after; when nothing is left, the
         pilot is no longer aside. Raises ``JudgingFailed`` when the defect is still there."""
         lane.pilots.pop(pilot_id, None)
-        most = _AT_ONCE
+        most, size = _AT_ONCE, _BYTES_AT_ONCE
         while True:
             async with self._db.tx() as tx:
-                rows = await records.parked(tx, self._topic, [pilot_id], most)
+                rows = await records.parked(tx, self._topic, [pilot_id], most, most_bytes=size)
                 left = (await records.count_parked_of(tx, [pilot_id])).get(pilot_id, 0) - len(rows)
                 book = (await books.load(tx, [pilot_id])).get(pilot_id, Book())
             kept = await self._replay(lane, pilot_id, rows, book)
             if not left or len(kept) < len(rows):
                 break
-            most *= 2  # all of it waits for the start of the pilot, which stands further behind
+            most, size = most * 2, size * 2  # all of it waits for the start of the pilot, which stands further behind
         if not left:
             kept = [row for row in kept if row.facts is None]
             self._back(lane, pilot_id, waits=bool(kept))
@@ -119,8 +122,10 @@ class TakingUp:
             else:
                 early += some
             if _has_started(lane.pilots.get(pilot_id)):
-                arrivals = [read(row, self._ids, instant_of(row.received)) for row in early]
-                await self._judging.judge(lane, {pilot_id: arrivals}, now)
+                for portion in portions(early):
+                    arrivals = [read(row, self._ids, instant_of(row.received)) for row in portion]
+                    await self._judging.judge(lane, {pilot_id: arrivals}, now)
+                    await asyncio.sleep(0)  # for heartbeats, and for those who are served beside us
                 early = []
         return facts + early
 

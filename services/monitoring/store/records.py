@@ -188,10 +188,30 @@ async def parked_pilots(tx: Tx, partitions: Collection[int]) -> list[tuple[int, 
     return [(row["partition"], row["pilot_id"]) for row in await cursor.fetchall()]
 
 
-async def parked(tx: Tx, topic: str, pilot_ids: Collection[UUID], limit: int) -> list[Parked]:
-    """Records that wait for ``pilot_ids``, in the order in which they came."""
+async def parked(
+    tx: Tx,
+    topic: str,
+    pilot_ids: Collection[UUID],
+    limit: int,
+    *,
+    before: datetime | None = None,
+    most_bytes: int = 500_000,
+) -> list[Parked]:
+    """Records that wait for ``pilot_ids``, in the order in which they came: at most ``limit``, and no more after ``most_bytes``, for they are
+    judged in one go. ``before``: only those that were parked before this wall time."""
     cursor = await tx.execute(
-        "select * from parked_record where pilot_id = any(%s) order by pilot_id, id limit %s", (list(pilot_ids), limit)
+        """
+        select * from (
+            select p.*, sum(coalesce(octet_length(p.value), 0)) over (order by p.pilot_id, p.id) - coalesce(octet_length(p.value), 0) as ahead
+            from (
+                select * from parked_record
+                where pilot_id = any(%(pilots)s) and (%(before)s::timestamptz is null or parked_at < %(before)s)
+                order by pilot_id, id limit %(limit)s
+            ) p
+        ) q
+        where ahead < %(bytes)s order by pilot_id, id
+        """,
+        {"pilots": list(pilot_ids), "before": before, "limit": limit, "bytes": most_bytes},
     )
     return [
         Parked(
