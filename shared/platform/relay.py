@@ -17,8 +17,9 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from shared.contracts.base import Meta
 from shared.contracts.errors import Transient
-from shared.platform import cloudevents, dead_copies
+from shared.platform import cloudevents
 from shared.platform.db import Database, Tx
+from shared.platform.dead_copies import DeadCopies
 from shared.platform.figures import Counted, Figure, Figures
 from shared.platform.kafka import Kafka
 from shared.platform.leader import lead
@@ -193,10 +194,11 @@ class Relay:
 
     async def _copy_dead_letters(self, producer: AIOKafkaProducer) -> None:
         """Beside the events, never in their way: a dead-letter topic that is missing delays nobody."""
+        copies = DeadCopies(self._db, producer)
         while True:
             try:
-                pause = 0.0 if await dead_copies.publish(self._db, producer) else 1.0
-            except (KafkaError, OSError, Transient) as error:
+                pause = 0.0 if await copies.publish() else 1.0
+            except Transient as error:
                 log.warning("dead_letters_not_copied", error=f"{type(error).__name__}: {error}")
                 pause = 15.0
             await asyncio.sleep(pause)
