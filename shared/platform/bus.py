@@ -49,7 +49,7 @@ _HAND_BACK_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Progress:
-    """``consumed`` only rises; ``lag``, ``parked`` and ``poison`` are zero when all is quiet."""
+    """``consumed`` only rises, until Kafka is another cluster; ``lag``, ``parked`` and ``poison`` are zero when all is quiet."""
 
     consumed: int
     lag: int
@@ -145,13 +145,14 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def progress(self) -> Progress:
         """How far all workers of this consumer have come together, asked of Kafka and the database now. Raises ``Transient``."""
+        cluster = await self._kafka.cluster_id()
         ends = await self._kafka.end_offsets(self.topics)
         async with self._db.tx() as tx:
-            known = await inbox.positions(tx, self.name)
+            known = await inbox.positions(tx, self.name, cluster)
             counts = await inbox.counts(tx, self.name)
-        behind = {place: end - known.get(place, ("", 0))[1] for place, end in ends.items()}
+        behind = {place: end - known.get(place, 0) for place, end in ends.items()}
         return Progress(
-            consumed=sum(offset for _, offset in known.values()),
+            consumed=sum(known.values()),
             lag=sum(max(0, lag) for lag in behind.values()),
             parked=sum(number for (_, state), (number, _) in counts.items() if state == "parked"),
             poison=sum(number for (_, state), (number, _) in counts.items() if state == "poison"),
@@ -384,10 +385,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _caught_up(self, topics: Collection[str]) -> bool:
         """Whether this consumer (all its workers together) has read ``topics`` to the ends that they have now."""
+        cluster = await self._kafka.cluster_id()
         ends = await self._kafka.end_offsets(topics)
         async with self._db.tx() as tx:
-            known = await inbox.positions(tx, self.name)
-        return all(known.get(place, ("", 0))[1] >= end for place, end in ends.items())
+            known = await inbox.positions(tx, self.name, cluster)
+        return all(known.get(place, 0) >= end for place, end in ends.items())
 
     async def _measure(self) -> None:
         ends = await self._kafka.end_offsets(self.topics)

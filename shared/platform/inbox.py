@@ -205,14 +205,13 @@ async def counts(tx: Tx, consumer: str) -> dict[tuple[str, str], tuple[int, floa
     return {(row["topic"], row["state"]): (row["n"], float(row["age"])) for row in await cursor.fetchall()}
 
 
-async def positions(tx: Tx, consumer: str) -> dict[tuple[str, int], tuple[str, int]]:
-    """By (topic, partition): the cluster and the offset of the next record."""
+async def positions(tx: Tx, consumer: str, cluster: str) -> dict[tuple[str, int], int]:
+    """By (topic, partition): the offset of the next record on ``cluster``. One of another cluster says nothing of this one's records."""
     cursor = await tx.execute(
-        "select topic, partition, cluster_id, next_offset from bus_position where consumer = %s", (consumer,)
+        "select topic, partition, next_offset from bus_position where consumer = %s and cluster_id = %s",
+        (consumer, cluster),
     )
-    return {
-        (row["topic"], row["partition"]): (row["cluster_id"], row["next_offset"]) for row in await cursor.fetchall()
-    }
+    return {(row["topic"], row["partition"]): row["next_offset"] for row in await cursor.fetchall()}
 
 
 async def place(tx: Tx, consumer: str, cluster: str, topic: str, partition: int) -> tuple[int, bool]:

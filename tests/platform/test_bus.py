@@ -59,6 +59,12 @@ async def test_positions_of_another_cluster_start_at_the_beginning_and_the_inbox
         await bed.water_is(tree.key, [1])
     async with bed.garden.db.tx() as tx:
         await tx.execute("update bus_position set cluster_id = 'the-one-before', next_offset = 7000")
+    consumer = bed.consumer()
+    progress = await consumer.progress()
+    assert (progress.consumed, progress.lag) == (0, 2), (
+        "what was read of a cluster that is gone says nothing of this one"
+    )
+    assert not await consumer._caught_up([bed.trees])
     async with running(bed.consumer()):
         await bed.send(bed.waters, watered(tree.key, 2))
         await bed.water_is(tree.key, [1, 2])

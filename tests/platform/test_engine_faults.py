@@ -182,6 +182,10 @@ async def test_another_cluster_is_read_from_its_beginning_and_counts_nothing_twi
         await eventually(lambda: site.quiet(engine))
     async with site.db.tx() as tx:
         await tx.execute("update engine_position set cluster_id = 'one that is gone'")
+    progress = await engine.standing.progress()
+    assert (progress.consumed, progress.lag) == (0, 20), (
+        "what was read of a cluster that is gone says nothing of this one"
+    )
     async with site.running() as engine:
         await site.send(pilot, 21, visitors(1))
         await eventually(lambda: all_counted(site, [pilot], 21))

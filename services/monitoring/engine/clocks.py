@@ -55,8 +55,7 @@ class Clocks:
     async def facts_reached(self, barrier: Barrier, cluster: str) -> bool:
         """Whether the facts that were known to Kafka at the barrier stand in our tables."""
         async with self._db.tx() as tx:
-            known = await inbox.positions(tx, self._facts_consumer)
-        read = {place: offset for place, (where, offset) in known.items() if where == cluster}
+            read = await inbox.positions(tx, self._facts_consumer, cluster)
         wanted = {place: end for place, end in barrier.ends.items() if place[0] == self._facts_topic}
         return bool(wanted) and all(read.get(place, 0) >= end for place, end in wanted.items())
 

@@ -436,8 +436,9 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         ends = await self._kafka.end_offsets([self.topic])
         places = dict(read)
         if self._unplaced:
+            cluster = await self._kafka.cluster_id()
             async with self._db.tx() as tx:
-                known = await positions.all_of_them(tx)
+                known = await positions.offsets(tx, cluster)
             for number in self._unplaced - self._lanes.keys():
-                places[TopicPartition(self.topic, number)] = known.get(number, ("", 0, None))[1]
+                places[TopicPartition(self.topic, number)] = known.get(number, 0)
         return {place: max(0, ends[place.topic, place.partition] - offset) for place, offset in places.items()}

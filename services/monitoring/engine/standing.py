@@ -20,23 +20,22 @@ class Standing:
 
     async def progress(self) -> Progress:
         """``lag`` counts records, requests that are not read and facts that are not taken in; ``poison`` pilots that are set aside."""
+        cluster = await self._kafka.cluster_id()
         ends = await self._kafka.end_offsets([self._topic])
         async with self._db.tx() as tx:
-            known = await positions.all_of_them(tx)
+            known = await positions.offsets(tx, cluster)
             parked = await records.count_parked(tx)
             poison, _ = await aside.count(tx)
             unread = await intake.count_unconsumed(tx) + await pilots.count_changed(tx)
-        behind = sum(max(0, end - known.get(number, ("", 0, None))[1]) for (_, number), end in ends.items())
-        return Progress(
-            consumed=sum(one[1] for one in known.values()), lag=behind + unread, parked=parked, poison=poison
-        )
+        behind = sum(max(0, end - known.get(number, 0)) for (_, number), end in ends.items())
+        return Progress(consumed=sum(known.values()), lag=behind + unread, parked=parked, poison=poison)
 
     async def swept_until(self) -> datetime | None:
         """The domain time until which all clocks of the engine, on all partitions, have fired; None while one has not begun."""
         partitions = (await self._kafka.partitions([self._topic])).get(self._topic, [])
         async with self._db.tx() as tx:
-            known = await positions.all_of_them(tx)
-        swept = [known[number][2] for number in partitions if number in known]
+            known = await positions.swept(tx)
+        swept = [known[number] for number in partitions if number in known]
         begun = [at for at in swept if at is not None]
         return min(begun) if begun and len(begun) == len(partitions) else None
 

@@ -91,9 +91,13 @@ async def advance(tx: Tx, cluster_id: str, steps: Collection[Step]) -> None:
         raise Fenced(f"{len(steps) - cursor.rowcount} of {len(steps)} partitions are somebody else's")
 
 
-async def all_of_them(tx: Tx) -> dict[int, tuple[str, int, datetime | None]]:
-    """By partition: cluster, next offset, swept until."""
-    cursor = await tx.execute("select partition, cluster_id, next_offset, swept_until from engine_position")
-    return {
-        row["partition"]: (row["cluster_id"], row["next_offset"], row["swept_until"]) for row in await cursor.fetchall()
-    }
+async def offsets(tx: Tx, cluster_id: str) -> dict[int, int]:
+    """By partition: the offset of the next record on this cluster. One of another cluster says nothing of this one's records."""
+    cursor = await tx.execute("select partition, next_offset from engine_position where cluster_id = %s", (cluster_id,))
+    return {row["partition"]: row["next_offset"] for row in await cursor.fetchall()}
+
+
+async def swept(tx: Tx) -> dict[int, datetime | None]:
+    """By partition: until when its clocks have fired, on whatever cluster."""
+    cursor = await tx.execute("select partition, swept_until from engine_position")
+    return {row["partition"]: row["swept_until"] for row in await cursor.fetchall()}
