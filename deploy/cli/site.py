@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from deploy.cli.failing import NOT_RUNNING, Failure
 from deploy.local.instance import SERVICES, Instance
@@ -48,7 +50,7 @@ def site_named(name: str | None, environ: Mapping[str, str] = os.environ) -> Sit
     if missing := [url_variable(service) for service, url in urls.items() if not url]:
         raise Failure(f"Of the deployment only a part is named: set {', '.join(missing)} too.", 2)
     kafka = environ.get("HAUKIEM_KAFKA")
-    security = _security() if kafka else None
+    security = _security(environ) if kafka else None
     return Site(Addresses(**urls), kafka, lambda role, _: _given(role, environ), security)
 
 
@@ -66,10 +68,27 @@ def _local(instance: Instance, environ: Mapping[str, str]) -> Site:
     return Site(Addresses(**instance.urls), instance.kafka_bootstrap, token)
 
 
-def _security() -> KafkaSecurity:
+class _KafkaGiven(KafkaSettings):
+    """Of what it is given alone, whatever this process's own environment says."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def _security(environ: Mapping[str, str]) -> KafkaSecurity:
     """How Kafka is spoken to, by the same variables as the services'."""
+    variables = {f"HAUKIEM_{name.upper()}": name for name in KafkaSettings.model_fields}
+    given: dict[str, Any] = {name: environ[variable] for variable, name in variables.items() if variable in environ}
     try:
-        return KafkaSettings().security_of_kafka()
+        return _KafkaGiven(**given).security_of_kafka()
     except ValidationError as error:
         raise Failure("; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors()), 2) from None
     except OSError as error:

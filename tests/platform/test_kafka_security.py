@@ -158,12 +158,18 @@ def test_the_command_line_says_what_is_wrong_with_the_way_to_kafka(
 ) -> None:
     urls = {url_variable(service): "http://127.0.0.1:1" for service in SERVICES}
     read(monkeypatch)
-    for name, value in changes.items():
-        monkeypatch.setenv(f"HAUKIEM_KAFKA_{name}", value)
-    assert site_named(None, urls).security is None
+    monkeypatch.setenv("HAUKIEM_KAFKA_SECURITY", "no part of what is asked about")
+    given = {**urls, **{f"HAUKIEM_KAFKA_{name}": value for name, value in changes.items()}}
+    assert site_named(None, given).security is None
     with pytest.raises(Failure) as failed:
-        site_named(None, {**urls, "HAUKIEM_KAFKA": "kafka:9092"})
+        site_named(None, {**given, "HAUKIEM_KAFKA": "kafka:9092"})
     assert failed.value.code == 2 and ("SASL_USER" in str(failed.value) or "cannot be read" in str(failed.value))
+
+
+def test_the_way_to_kafka_is_that_of_the_environment_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    urls = {url_variable(service): "http://127.0.0.1:1" for service in SERVICES}
+    read(monkeypatch, SECURITY="sasl_plaintext", SASL_USER="of-this-process", SASL_PASSWORD="x")
+    assert site_named(None, {**urls, "HAUKIEM_KAFKA": "kafka:9092"}).security == KafkaSecurity()
 
 
 # --- a broker that checks --------------------------------------------------------------------------------------------
