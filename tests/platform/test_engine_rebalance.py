@@ -73,7 +73,7 @@ async def test_a_partition_at_its_limit_is_behind_until_another_consumer_is_give
     at_work._unplaced = {1}
     at_work._note_limit(1, "planted")
     assert await at_work._round(Silent()) is False
-    assert "planted" in str(at_work.alive())
+    assert "planted" in str(at_work.stopped())
     lag = at_work._measures._metrics.lag_records
     assert [sample.value for metric in lag.collect() for sample in metric.samples] == [3]
     at_work._unplaced = set()
@@ -89,7 +89,7 @@ async def test_the_limit_of_a_consumer_that_is_let_go_is_not_that_of_the_next(
     said: list[str | None] = []
 
     async def fails(self: Engine, consumer: Any) -> None:
-        said.append(self.alive())
+        said.append(self.stopped())
         if len(said) == 2:
             stop.set()
             return
