@@ -9,6 +9,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from anyio.from_thread import start_blocking_portal
 
+from deploy.local.topics import ensure_topics, registry
 from shared.contracts.topics import METRICS
 from tests.edges.hosting import Setting
 from tests.edges.world import World, made
@@ -22,6 +23,7 @@ def world(postgres_admin_dsn: str, kafka_bootstrap: str, tmp_path_factory: pytes
     metrics = f"edges.metrics.{uuid4().hex[:12]}"
     with start_blocking_portal() as portal:
         portal.call(_make_topic, kafka_bootstrap, metrics)
+        portal.call(ensure_topics, kafka_bootstrap, registry())  # what is asked how far it has come asks for their ends
         setting = Setting(portal, kafka_bootstrap, metrics, clock_file, Issuer())
         with made(postgres_admin_dsn, setting) as world:
             yield world

@@ -170,7 +170,7 @@ _STATEMENTS = (
         correlation_id text not null,
         signatures text[] not null,
         records bytea[] not null,
-        counters text[] not null,
+        counters text[] not null default '{}',
         taken_at timestamptz not null,
         stored_at timestamptz not null default clock_timestamp(),
         produced_at timestamptz,
