@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import ParamSpec, TypeVar
 from uuid import UUID
@@ -44,16 +43,15 @@ async def take(desk: Desk, tx: Tx, pilot_id: UUID, sent: ReportSent, now: dateti
         raise Refused("pilot_not_started", status=409)
     if sent.source not in view.terms_at(instant_of(now)).sources:
         raise Refused("source_unknown", "/source", status=422, source=sent.source)
-    counters = {one.metric for one in sent.samples if view.kinds.get(one.metric) is MetricKind.COUNTER}
+    counters = await _aside(sent, _counters, view, sent)
     if counters:
         # Whether a counter fell is known once what was answered before has been read: no 202 that the engine would have to take back.
         await intake.lock_counters(tx, pilot_id)
         if await intake.has_unread_counters(tx, pilot_id, counters):
             raise NotYet("the reports of these counters that were answered before")
     if sent.corrects is not None:
-        await intake.lock_sources(
-            tx, pilot_id
-        )  # what another source corrects meanwhile is not there to be taken back twice
+        # What another source corrects meanwhile is not there to be taken back twice.
+        await intake.lock_sources(tx, pilot_id)
     sequence, secret, fresh = await intake.next_sequence(tx, pilot_id, sent.source, secrets.token_bytes(32))
     if sequence > intake.HIGHEST_SEQUENCE:
         raise Refused("sequence_exhausted", "/source", status=409)
@@ -65,8 +63,8 @@ async def take(desk: Desk, tx: Tx, pilot_id: UUID, sent: ReportSent, now: dateti
     problems = await _aside(sent, judge.inspect, book, view, report, now, known, past, ahead)
     if problems:
         raise Refused("report_refused", status=422, problems=problems, count=len(problems))
-    stored = await _aside(sent, _signed, pilot_id, sent, sequence, secret)
-    await intake.add(tx, replace(stored, counters=sorted(counters)), now)
+    stored = await _aside(sent, _signed, pilot_id, sent, sequence, secret, counters)
+    await intake.add(tx, stored, now)
     return ReportTaken(pilot_id=pilot_id, source=sent.source, sequence=sequence, parts=len(stored.records))
 
 
@@ -88,7 +86,11 @@ async def _aside(sent: ReportSent, work: Callable[_P, _T], *args: _P.args, **kwa
     return await asyncio.to_thread(work, *args, **kwargs)
 
 
-def _signed(pilot_id: UUID, sent: ReportSent, sequence: int, secret: bytes) -> Stored:
+def _counters(view: View, sent: ReportSent) -> list[str]:
+    return sorted({one.metric for one in sent.samples if view.kinds.get(one.metric) is MetricKind.COUNTER})
+
+
+def _signed(pilot_id: UUID, sent: ReportSent, sequence: int, secret: bytes, counters: list[str]) -> Stored:
     parts = cut(pilot_id, sent, sequence)
     key = key_of(pilot_id)
     return Stored(
@@ -98,6 +100,7 @@ def _signed(pilot_id: UUID, sent: ReportSent, sequence: int, secret: bytes) -> S
         correlation_id=context.correlation_id(),
         signatures=[intake.signature(secret, key, part) for part in parts],
         records=parts,
+        counters=counters,
     )
 
 

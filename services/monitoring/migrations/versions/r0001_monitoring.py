@@ -180,6 +180,7 @@ _STATEMENTS = (
     )
     """,
     "create index intake_unproduced on intake (pilot_id, number) where produced_at is null and consumed_at is null",
+    "create index intake_unread on intake (pilot_id) where consumed_at is null",
     "create index intake_unconsumed on intake (stored_at) where consumed_at is null",
     "create index intake_consumed on intake (consumed_at) where consumed_at is not null",
     """
