@@ -201,7 +201,6 @@ def test_down_and_clean_of_what_never_ran_do_nothing(tmp_path: Path) -> None:
     assert not never.folder.exists()
 
 
-@pytest.mark.xdist_group("stack")
 def test_the_whole_stack_comes_up_survives_kill_9_of_everything_and_stops(instance: Instance) -> None:
     status = stack.up(instance, say=quiet, environ={})
     assert status.state is StackState.UP
