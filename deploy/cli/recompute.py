@@ -22,7 +22,8 @@ from services.monitoring.core.book import Book, Identity, Judgement, Report, Spa
 from services.monitoring.core.instants import Day, Instant, instant_of, moment
 from services.monitoring.core.meters import Point
 from services.monitoring.core.view import View, view_of
-from shared.contracts.base import Event
+from services.monitoring.engine.reading import FORGED, SIGNATURE
+from shared.contracts.base import Event, content_hash
 from shared.contracts.events.metrics import MetricsReported
 from shared.contracts.events.monitoring import (
     EventRef,
@@ -30,6 +31,7 @@ from shared.contracts.events.monitoring import (
     FindingEscalated,
     FindingOpened,
     InterimMeasureTaken,
+    MetricsReportRejected,
     RuleCode,
 )
 from shared.contracts.topics import APPLICATIONS, METRICS, MONITORING
@@ -47,7 +49,7 @@ def recompute(records: Iterable[Logged], calendar: Calendar) -> list[Told]:
         return []
     replay = _Replay(calendar, sorted(facts, key=lambda one: one[0].at))
     readings, misses = _readings(log), _misses(log)
-    for record in (one for one in log if one.topic == METRICS.name):
+    for record in _vouched_for(log):
         report = _report(record)
         if report is not None:
             reading = readings.get(report.sha256)
@@ -166,6 +168,30 @@ class _Replay:
         return {metric: Span(tuple(points)) for metric, points in by_metric.items()}
 
 
+def _vouched_for(log: Iterable[Logged]) -> list[Logged]:
+    """The metrics records but for those that do not speak for the pilot. That the log cannot recompute: it does not hold the secrets.
+
+    A record that is rejected for it is told once; sent again as it was, in the same place, it fails again, for no secret comes back.
+    """
+    log = list(log)
+    first: dict[tuple[int | None, str, str | None], int] = {}
+    for record in log:
+        event = record.event
+        if isinstance(event, MetricsReportRejected) and any(one.code in FORGED for one in event.problems):
+            key = (event.partition, event.record_sha256, event.signature_sha256)
+            first.setdefault(key, event.offset or 0)
+    return [
+        one
+        for one in log
+        if one.topic == METRICS.name
+        and one.offset < first.get((one.partition, one.sha256, _signature_of(one)), one.offset + 1)
+    ]
+
+
+def _signature_of(record: Logged) -> str | None:
+    return next((content_hash(value) for name, value in record.headers if name == SIGNATURE), None)
+
+
 def _facts(log: Iterable[Logged]) -> list[tuple[known.Fact, EventRef]]:
     """What applications told of the pilot, each event once."""
     found: dict[object, tuple[known.Fact, EventRef]] = {}
@@ -222,9 +248,11 @@ def _ends_silence(judgement: Judgement) -> bool:
 
 
 def _report(record: Logged) -> Report | None:
-    """A metrics record as the core takes it; None for one that no engine can read."""
+    """A metrics record as the core takes it; None for one that no engine can read, or that names another pilot than its key."""
     try:
         sent = MetricsReported.model_validate_json(record.data)
     except ValidationError:
+        return None
+    if str(sent.pilot_id) != record.key or sent.part > sent.parts:
         return None
     return report_of(sent, record.sha256)

@@ -16,7 +16,7 @@ from services.monitoring.handlers import gauges
 from services.monitoring.handlers.desk import Desk
 from services.monitoring.handlers.tidying import Tidying
 from services.monitoring.settings import Settings
-from services.monitoring.store import aside, intake, pilots
+from services.monitoring.store import aside, intake, pilots, records
 from shared.contracts import access
 from shared.contracts.asyncapi import document
 from shared.contracts.topics import APPLICATIONS, METRICS, MONITORING
@@ -118,9 +118,11 @@ def build(settings: Settings) -> Service:
 def _progress(db: Database) -> Callable[[], Awaitable[dict[str, Any]]]:
     async def figures() -> dict[str, Any]:
         async with db.tx() as tx:
+            _, strays = await records.count_parked(tx)
             return {
                 "intake_unconsumed": await intake.count_unconsumed(tx),
                 "facts_unseen": await pilots.count_changed(tx),
+                "waiting_for_unknown_pilots": strays,
             }
 
     return figures

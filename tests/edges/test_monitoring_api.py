@@ -210,7 +210,8 @@ def test_pages_of_records_join(edge: Edge, reports: str) -> None:
 # Secrets
 
 
-def test_a_secret_is_issued_for_a_declared_source_and_only_to_its_enterprise(edge: Edge, pilot: str) -> None:
+def test_a_secret_is_issued_for_a_declared_source_and_only_to_its_enterprise(edge: Edge, world: World) -> None:
+    pilot = str(world.one("quiet"))
     url = f"/pilots/{pilot}/sources/main/secret"
     one, two = edge.ask("POST", url, STARTUP).json(), edge.ask("POST", url, STARTUP).json()
     assert len(one["secret"]) == 64

@@ -398,14 +398,73 @@ async def test_a_large_report_is_weighed_and_cut_beside_the_loop(
 
 
 async def test_a_pilot_that_has_not_started_takes_no_report_yet(office: Office) -> None:
-    pilot_id = uuid4()
-    await office.hear(registered(pilot_id, envelope(CROWD)))
+    due, outstanding = uuid4(), uuid4()
+    await office.hear(registered(due, envelope(CROWD), start_at=START.isoformat()))
+    await office.hear(registered(outstanding, envelope(CROWD), start_at=None))
     async with office.db.tx() as tx:
-        with pytest.raises(Refused) as refused:
-            await reports.take(office.desk, tx, pilot_id, report(), NOW)
+        for pilot_id, now in ((due, START - HOUR), (outstanding, NOW)):
+            with pytest.raises(Refused) as refused:
+                await reports.take(office.desk, tx, pilot_id, report(), now)
+            assert (refused.value.code, refused.value.status) == ("pilot_not_started", 409)
         with pytest.raises(NotFound):
             await reports.take(office.desk, tx, uuid4(), report(), NOW)
-    assert (refused.value.code, refused.value.status) == ("pilot_not_started", 409)
+
+
+async def test_a_start_that_is_due_and_not_read_is_waited_for(office: Office) -> None:
+    pilot_id = uuid4()
+    await office.hear(registered(pilot_id, envelope(CROWD), start_at=START.isoformat()))
+    async with office.db.tx() as tx:
+        with pytest.raises(NotYet, match="the start of pilot"):
+            await reports.take(office.desk, tx, pilot_id, report(), START)
+    await office.hear(started(pilot_id))
+    async with office.db.tx() as tx:
+        assert (await reports.take(office.desk, tx, pilot_id, report(), NOW)).parts == 1
+
+
+@pytest.mark.parametrize(
+    ("metric", "direct", "refused"),
+    [
+        ("shows", None, False),
+        ("shows", "main", True),
+        ("shows", "till", False),
+        ("participants_total", "till", True),
+    ],
+)
+async def test_nothing_that_is_produced_beside_comes_between_the_parts_of_a_report(
+    office: Office, metric: str, direct: str | None, refused: bool
+) -> None:
+    pilot_id = uuid4()
+    await office.hear(registered(pilot_id, envelope(CROWD, sources=("main", "till"))), started(pilot_id))
+    sample = {"metric": metric, "at": "2026-07-20T08:00:00+07:00", "value": "1"}
+    large = ReportSent.model_validate({"source": "main", "samples": [sample] * 1_001})
+    if direct is not None:
+        async with office.db.tx() as tx:
+            await reports.issue_secret(tx, pilot_id, direct, NOW)
+    async with office.db.tx() as tx:
+        if refused:
+            with pytest.raises(Refused) as found:
+                await reports.take(office.desk, tx, pilot_id, large, NOW)
+            assert (found.value.code, found.value.status) == ("report_must_be_split", 409)
+        else:
+            assert (await reports.take(office.desk, tx, pilot_id, large, NOW)).parts == 2
+    one = ReportSent.model_validate({"source": "till", "samples": [sample]})
+    async with office.db.tx() as tx:
+        if refused:
+            assert (await reports.take(office.desk, tx, pilot_id, one, NOW)).parts == 1
+
+
+async def test_a_source_begins_to_produce_when_all_parts_of_a_report_are_read(office: Office) -> None:
+    pilot_id = await office.pilot()
+    large = report().model_copy(update={"samples": report().samples * 1_001})
+    async with office.db.tx() as tx:
+        taken = await reports.take(office.desk, tx, pilot_id, large, NOW)
+    async with office.db.tx() as tx:
+        with pytest.raises(NotYet):
+            await reports.issue_secret(tx, pilot_id, "main", NOW)
+    async with office.db.tx() as tx:
+        last = await _last_part(tx, pilot_id, taken.sequence)
+        await intake.mark_consumed(tx, [(pilot_id, "main", taken.sequence, last)])
+        assert (await reports.issue_secret(tx, pilot_id, "main", NOW)).source == "main"
 
 
 async def test_what_was_read_a_day_ago_goes_and_another_cluster_gets_the_rest_again(office: Office) -> None:

@@ -27,9 +27,18 @@ from deploy.cli.replaying import (
 from deploy.demo import season
 from services.decisions.core.chain import Chain, seal
 from services.decisions.core.evidence import evidence_hash
+from services.monitoring.engine.reading import FORGED
+from shared.contracts.base import content_hash
+from shared.contracts.errors import problem
 from shared.contracts.events.applications import PilotRegistered, PilotStarted
 from shared.contracts.events.decisions import DecisionIssued, MadeUpon, VerdictOnFinding
-from shared.contracts.events.monitoring import EventRef, FindingCleared, FindingOpened, InterimMeasureTaken
+from shared.contracts.events.monitoring import (
+    EventRef,
+    FindingCleared,
+    FindingOpened,
+    InterimMeasureTaken,
+    MetricsReportRejected,
+)
 from shared.contracts.pilot import PilotState
 from shared.contracts.topics import APPLICATIONS, DECISIONS, METRICS, MONITORING
 from tests.journeys.simulated import SPACE, Simulation, law, name_of, play
@@ -54,6 +63,50 @@ def test_records_sent_twice_and_facts_sent_twice_change_nothing() -> None:
     pilot = played("Rent")
     doubled = [copy for record in pilot.log for copy in (record, record)]
     assert recompute(doubled, law().calendar) == recompute(pilot.log, law().calendar)
+
+
+def rejected(forged: Logged, code: str, **changes: Any) -> MetricsReportRejected:
+    """What monitoring tells of a record that does not speak for its pilot."""
+    return MetricsReportRejected.model_validate(
+        {
+            "at": "2026-08-01T00:00:00+07:00",
+            "pilot_id": UUID(forged.key),
+            "partition": forged.partition,
+            "offset": forged.offset,
+            "record_sha256": forged.sha256,
+            "signature_sha256": content_hash(b"forged"),
+            "problems": [problem(code, "", None, source="main", partition=0, expected=0)],
+            **changes,
+        }
+    )
+
+
+@pytest.mark.parametrize("code", sorted(FORGED))
+def test_records_that_monitoring_found_forged_do_not_count_however_often_they_come(code: str) -> None:
+    pilot = played("Rent")
+    genuine = next(one for one in pilot.log if one.topic == METRICS.name)
+    body = rewritten(genuine, lambda data: data["samples"][3].update(value="999999") or data.update(sequence=77))
+    forged = replace(body, offset=genuine.offset, headers=(("hk-signature", b"forged"),))
+    log = [*pilot.log[: pilot.log.index(genuine)], forged, forged, *pilot.log[pilot.log.index(genuine) :]]
+    before = recompute(pilot.log, law().calendar)
+    assert recompute(log, law().calendar) != before, "a forgery that changes nothing shows nothing"
+    told = replace(pilot, log=list(log)).write(MONITORING, rejected(forged, code))
+    assert recompute([*log, told], law().calendar) == before
+    # What says another place or signature, or that it was judged, is about another record.
+    for other in ({"offset": forged.offset + 1}, {"partition": 5}, {"signature_sha256": None}):
+        told = replace(pilot, log=list(log)).write(MONITORING, rejected(forged, code, **other))
+        assert recompute([*log, told], law().calendar) != before
+
+
+def test_a_record_under_the_key_of_another_pilot_does_not_count() -> None:
+    pilot = played("Rent")
+    stranger = str(uuid5(SPACE, "another"))
+    foreign = [
+        rewritten(one, lambda data: data["samples"][3].update(value="999999") or data.update(pilot_id=stranger))
+        for one in pilot.log
+        if one.topic == METRICS.name
+    ]
+    assert recompute([*foreign, *pilot.log], law().calendar) == recompute(pilot.log, law().calendar)
 
 
 def decided(pilot: Simulation) -> tuple[Logged, list[Logged], Chains]:

@@ -11,8 +11,10 @@ from uuid import uuid4
 import pytest
 
 from services.monitoring.handlers import showing
+from services.monitoring.handlers.facts import partition_of
 from services.monitoring.store.intake import count_unconsumed, issue_secret, signature
 from services.monitoring.store.pilots import touch
+from shared.contracts.base import content_hash
 from shared.contracts.events.monitoring import (
     FindingOpened,
     InterimMeasureTaken,
@@ -112,10 +114,16 @@ async def test_outside_the_local_stack_only_signed_records_count(site: Stand) ->
         value = await site.send(pilot, 1, visitors(10))
         signed = signature(b"secret", key_of(pilot), value)
         await site.send(pilot, 1, visitors(10), headers=[("hk-signature", signed.encode())])
-        await site.send(pilot, 2, visitors(10), headers=[("hk-signature", signed.encode())])
+        for wrong in (signed.encode(), signed.encode(), b"00"):
+            await site.send(pilot, 2, visitors(10), headers=[("hk-signature", wrong)])
         await eventually(lambda: site.quiet(engine))
-    codes = [one.problems[0].code for one in await site.told(MetricsReportRejected)]
-    assert codes == ["report_unsigned", "report_signature_wrong"]
+    rejected = await site.told(MetricsReportRejected)
+    assert [(one.problems[0].code, one.offset, one.signature_sha256) for one in rejected] == [
+        ("report_unsigned", 0, None),
+        ("report_signature_wrong", 2, content_hash(signed.encode())),
+        ("report_signature_wrong", 4, content_hash(b"00")),
+    ]
+    assert {one.partition for one in rejected} == {partition_of(site.desk, key_of(pilot))}
     assert await site.total(pilot, "audience_live") == 10 * SCALE
 
 
@@ -220,6 +228,8 @@ async def test_reports_wait_for_the_facts_of_their_pilot_and_keep_their_order(si
         await site.send(pilot, 1, crowd(1_001, "2026-07-20 07:00"))
         await site.send(pilot, 2, crowd(900, "2026-07-20 08:00"))
         await eventually(lambda: _parked(site, 2))
+        await eventually(lambda: site.quiet(engine), what="clocks that do not wait for who is not known")
+        assert await _parked(site, 2)
         await site.tell(registered(pilot, envelope(CROWD)))
         await eventually(lambda: _seen(site))
         await site.send(pilot, 3, crowd(901, "2026-07-20 08:30"))

@@ -73,6 +73,8 @@ class PilotFacts(Contract):
     binding: Binding
     states: tuple[StateSince, ...]
     envelopes: tuple[EnvelopeSince, ...]
+    start_at: Instant | None = None
+    """When it starts by itself, as far as its registration could tell."""
 
 
 def take(facts: PilotFacts | None, event: Fact, ref: EventRef) -> PilotFacts:
@@ -117,6 +119,7 @@ def _registered(event: PilotRegistered, ref: EventRef) -> PilotFacts:
             asset_level=rules.asset_level,
         ),
         states=(StateSince(at=event.at, state=PilotState.PENDING, event=ref),),
+        start_at=event.start_at,
         # In force from the beginning: no sample lies before the start, and the start is not before the registration.
         envelopes=(EnvelopeSince(at=event.at, envelope=event.envelope, event=ref),),
     )

@@ -90,6 +90,11 @@ class View:
     def pilot_id(self) -> UUID:
         return self.facts.pilot_id
 
+    def is_to_start_by(self, at: Instant) -> bool:
+        """Whether the start that the registration set has come, of a pilot of which nothing else has been told since."""
+        start = self.facts.start_at
+        return len(self.facts.states) == 1 and start is not None and instant_of(start) <= at
+
     def state_event(self, at: Instant) -> EventRef:
         return self.facts.states[self._state_index(at)].event
 

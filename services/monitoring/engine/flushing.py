@@ -76,10 +76,8 @@ async def _write_waiting(tx: Tx, lane: Lane) -> None:
 async def _write_rejections(tx: Tx, pending: Pending) -> None:
     """A rejected record that comes again is not told again."""
     fresh = await records.add_rejections(tx, [rejection for rejection, _, _ in pending.rejections])
-    for rejection, record, correlation in pending.rejections:
-        key = (rejection.pilot_id, rejection.sha256)
-        if key in fresh:
-            fresh.discard(key)
+    for (rejection, record, correlation), is_fresh in zip(pending.rejections, fresh, strict=True):
+        if is_fresh:
             why = "; ".join(f"{one.pointer or '/'}: {one.en}" for one in rejection.problems[:5])
             await inbox.set_aside(tx, CONSUMER, record, "dead", why)
             pending.tellings.append(Telling(rejected_event(rejection), correlation))

@@ -374,7 +374,8 @@ class Judging:
             self._consumed(lane, pilot_id, arrival, report)
             lane.pending.rejected += len(report.samples)
         source, sequence, part = arrival.claimed if report is None else report.identity
-        rejection = Rejection(pilot_id, arrival.sha256, source, sequence, part, problems, now)
+        place = (arrival.record.partition, arrival.record.offset)
+        rejection = Rejection(pilot_id, arrival.sha256, source, sequence, part, problems, now, *place, arrival.signed)
         lane.pending.rejections.append((rejection, arrival.record, arrival.correlation))
 
 
@@ -399,7 +400,10 @@ def rejected_event(rejection: Rejection) -> MetricsReportRejected:
         source=rejection.source,
         sequence=rejection.sequence,
         part=rejection.part,
+        partition=rejection.partition,
+        offset=rejection.offset,
         record_sha256=rejection.sha256.hex(),
+        signature_sha256=rejection.signed.hex() or None,
         problems=rejection.problems,
     )
 

@@ -34,6 +34,9 @@ INTAKE = "hk-intake"
 """Set on records that our own ingest produced: their request is marked as consumed when the bytes are its own."""
 CORRELATION = "hk-correlation"
 
+FORGED = frozenset({"report_unsigned", "report_signature_wrong", "report_wrong_partition"})
+"""What :func:`authenticate` says of records that may not speak for their pilot."""
+
 _FINE = re.compile(rb"\.[0-9]{7}")
 _PLAIN = re.compile(rb"(-?)([0-9]{1,12})(?:\.([0-9]{1,4}))?")
 # \Z and not $: Python lets $ match before a last line break, the contract does not.
@@ -84,6 +87,11 @@ class Arrival:
         if self.report is not None:
             return bytes.fromhex(self.report.sha256)
         return hashlib.sha256(self.record.value or b"").digest()
+
+    @property
+    def signed(self) -> bytes:
+        """SHA-256 of the signature that it bears, right or wrong; empty when it bears none."""
+        return next((hashlib.sha256(value).digest() for key, value in self.record.headers if key == SIGNATURE), b"")
 
     def header(self, name: str) -> str | None:
         found = next((value for key, value in self.record.headers if key == name), None)

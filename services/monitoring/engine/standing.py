@@ -19,12 +19,13 @@ class Standing:
         self._topic = topic
 
     async def progress(self) -> Progress:
-        """``lag`` counts records, requests that are not read and facts that are not taken in; ``poison`` pilots that are set aside."""
+        """``lag`` counts records, requests that are not read and facts that are not taken in; ``parked`` the records of pilots that are
+        known; ``poison`` pilots that are set aside. What names no pilot of ours keeps nobody waiting."""
         cluster = await self._kafka.cluster_id()
         ends = await self._kafka.end_offsets([self._topic])
         async with self._db.tx() as tx:
             known = await positions.offsets(tx, cluster)
-            parked = await records.count_parked(tx)
+            parked, _ = await records.count_parked(tx)
             poison, _ = await aside.count(tx)
             unread = await intake.count_unconsumed(tx) + await pilots.count_changed(tx)
         behind = sum(max(0, end - known.get(number, 0)) for (_, number), end in ends.items())

@@ -1,7 +1,8 @@
 """A report taken over HTTP: checked as the engine will judge it, stored with its sequence, cut into signed records.
 
 Reports that were answered and are not read yet count in the check of what a correction takes back. A counter's next report waits for them:
-a 202 is a promise that the engine could not keep for one that falls below what is not read yet.
+a 202 is a promise that the engine could not keep for one that falls below what is not read yet. A report of several records counts as one:
+nothing that the enterprise produces itself may come between them.
 """
 
 from __future__ import annotations
@@ -36,10 +37,12 @@ _T = TypeVar("_T")
 
 async def take(desk: Desk, tx: Tx, pilot_id: UUID, sent: ReportSent, now: datetime) -> ReportTaken:
     """Store a report that holds; it counts from then on. Raises ``Refused`` with every error located, ``NotFound`` for an unknown pilot,
-    ``NotYet`` while whether it holds depends on a report before it that the engine has not read."""
+    ``NotYet`` while whether it holds depends on what the service has not read yet: a report before it, or the start of the pilot."""
     facts = await pilots.facts(tx, pilot_id)
     view = view_of(facts, desk.calendar)
     if view.started is None:
+        if view.is_to_start_by(instant_of(now)):
+            raise NotYet(f"the start of pilot {pilot_id}")
         raise Refused("pilot_not_started", status=409)
     if sent.source not in view.terms_at(instant_of(now)).sources:
         raise Refused("source_unknown", "/source", status=422, source=sent.source)
@@ -49,6 +52,8 @@ async def take(desk: Desk, tx: Tx, pilot_id: UUID, sent: ReportSent, now: dateti
         await intake.lock_counters(tx, pilot_id)
         if await intake.has_unread_counters(tx, pilot_id, counters):
             raise NotYet("the reports of these counters that were answered before")
+    if len(sent.samples) > MAX_SAMPLES:
+        await _hold_together(tx, pilot_id, sent, counters)
     if sent.corrects is not None:
         # What another source corrects meanwhile is not there to be taken back twice.
         await intake.lock_sources(tx, pilot_id)
@@ -69,14 +74,27 @@ async def take(desk: Desk, tx: Tx, pilot_id: UUID, sent: ReportSent, now: dateti
 
 
 async def issue_secret(tx: Tx, pilot_id: UUID, source: str, now: datetime) -> SourceSecret:
-    """Give a declared source a new secret; records signed with the one before no longer count."""
+    """Give a declared source a new secret; records signed with the one before no longer count. Raises ``NotFound``, and ``NotYet`` while
+    a report of several records is not read, between which one so signed could come."""
     # The source before the pilot, as in taking a report: two that meet wait for each other in one order.
     if source not in (await pilots.facts(tx, pilot_id)).envelopes[-1].envelope.sources:
         raise NotFound("source")
+    await intake.lock_parts(tx, pilot_id)
+    if await intake.has_unread_parts(tx, pilot_id):
+        raise NotYet("the report of several records that was answered before")
     secret = secrets.token_bytes(32)
     await intake.issue_secret(tx, pilot_id, source, secret, secrets.token_bytes(32), now)
     await pilots.touch(tx, pilot_id)
     return SourceSecret(pilot_id=pilot_id, source=source, secret=secret.hex(), issued_at=now)
+
+
+async def _hold_together(tx: Tx, pilot_id: UUID, sent: ReportSent, counters: list[str]) -> None:
+    """Refuse a report of several records of which others could have a part rejected: records of the same source by their sequence, those of
+    any source by the counters and corrections in them."""
+    await intake.lock_parts(tx, pilot_id)
+    direct = await intake.direct_sources(tx, pilot_id)
+    if sent.source in direct or (direct and (counters or sent.corrects is not None)):
+        raise Refused("report_must_be_split", "/samples", status=409, limit=MAX_SAMPLES)
 
 
 async def _aside(sent: ReportSent, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:

@@ -71,6 +71,26 @@ async def has_unread_counters(tx: Tx, pilot_id: UUID, counters: Collection[str])
     return await cursor.fetchone() is not None
 
 
+async def lock_parts(tx: Tx, pilot_id: UUID) -> None:
+    """Wait for whoever takes a report of several records of the pilot, or lets one of its sources produce records itself."""
+    await tx.execute("select pg_advisory_xact_lock(hashtextextended('parts of ' || %s::text, 0))", (pilot_id,))
+
+
+async def has_unread_parts(tx: Tx, pilot_id: UUID) -> bool:
+    """Whether a request of several records was answered and not read."""
+    cursor = await tx.execute(
+        "select 1 from intake where pilot_id = %s and consumed_at is null and cardinality(signatures) > 1 limit 1",
+        (pilot_id,),
+    )
+    return await cursor.fetchone() is not None
+
+
+async def direct_sources(tx: Tx, pilot_id: UUID) -> set[str]:
+    """The sources of the pilot that have a secret, with which they sign records of their own."""
+    cursor = await tx.execute("select source from source where pilot_id = %s and secret is not null", (pilot_id,))
+    return {row["source"] for row in await cursor.fetchall()}
+
+
 async def issue_secret(
     tx: Tx, pilot_id: UUID, source: str, secret: bytes, fresh_ingest_secret: bytes, now: datetime
 ) -> None:

@@ -57,6 +57,15 @@ class Rejection:
     part: int | None
     problems: tuple[Problem, ...]
     taken_at: datetime
+    partition: int
+    offset: int
+    signed: bytes
+    """SHA-256 of the signature that it bore; empty when it bore none."""
+
+    @property
+    def key(self) -> tuple[UUID, bytes, bytes, int]:
+        """The same record where and as it was sent."""
+        return self.pilot_id, self.sha256, self.signed, self.partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,22 +151,21 @@ def _postgres_time(at: datetime) -> int:
     return (at - _POSTGRES_EPOCH) // timedelta(microseconds=1)
 
 
-async def add_rejections(tx: Tx, rows: Collection[Rejection]) -> set[tuple[UUID, bytes]]:
-    """Remember rejected records; gives those that were not rejected before, which alone are to be told."""
-    fresh = set()
+async def add_rejections(tx: Tx, rows: Collection[Rejection]) -> list[bool]:
+    """Remember rejected records; says of each whether it was not rejected before: those alone are to be told."""
+    fresh = []
     for row in rows:
         cursor = await tx.execute(
             """
-            insert into rejected_report (pilot_id, sha256, source, sequence, part, problems, taken_at)
-            values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing
+            insert into rejected_report (pilot_id, sha256, signed, partition, source, sequence, part, problems, taken_at)
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
             """,
             (
-                *(row.pilot_id, row.sha256, row.source, row.sequence, row.part),
+                *(*row.key, row.source, row.sequence, row.part),
                 *(Jsonb([problem.model_dump(mode="json") for problem in row.problems]), row.taken_at),
             ),
         )
-        if cursor.rowcount:
-            fresh.add((row.pilot_id, row.sha256))
+        fresh.append(cursor.rowcount == 1)
     return fresh
 
 
@@ -250,9 +258,17 @@ async def count_parked_of(tx: Tx, pilot_ids: Collection[UUID]) -> dict[UUID, int
     return {row["pilot_id"]: row["n"] for row in await cursor.fetchall()}
 
 
-async def count_parked(tx: Tx) -> int:
-    row = await (await tx.execute("select count(*) as n from parked_record")).fetchone()
-    return int(row["n"]) if row else 0
+async def count_parked(tx: Tx) -> tuple[int, int]:
+    """How many wait for pilots that are known on that partition, and how many for none that is: by a slip, or before its registration is
+    read."""
+    cursor = await tx.execute(
+        """
+        select count(*) filter (where p.pilot_id is not null) as known, count(*) filter (where p.pilot_id is null) as unknown
+        from parked_record r left join pilot p on p.pilot_id = r.pilot_id and p.partition = r.partition
+        """
+    )
+    row = await cursor.fetchone()
+    return (int(row["known"]), int(row["unknown"])) if row else (0, 0)
 
 
 Before = tuple[datetime, int, int]

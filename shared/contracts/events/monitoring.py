@@ -125,12 +125,16 @@ class UsageRolled(_Fact):
 
 
 class MetricsReportRejected(_Fact):
-    """A report that does not count, whole, with every error located."""
+    """A report that does not count, whole, with every error located. ``partition`` and ``offset`` are where its record stood,
+    ``signature_sha256`` is that of the header ``hk-signature`` that it bore: None when it bore none. One that comes again is not told again."""
 
     source: str | None = None
     sequence: int | None = None
     part: int | None = None
+    partition: int | None = None
+    offset: int | None = None
     record_sha256: Sha256
+    signature_sha256: Sha256 | None = None
     problems: tuple[Problem, ...]
 
 

@@ -95,6 +95,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Thí điểm chưa bắt đầu; hãy gửi lại sau khi bắt đầu.",
         "The pilot has not started; send again once it has.",
     ),
+    "report_must_be_split": (
+        "Một nguồn số liệu của thí điểm này tự gửi bản ghi vào Kafka; qua HTTP, hãy gửi mỗi báo cáo tối đa {limit} giá trị.",
+        "A source of this pilot produces records of its own; by HTTP, send at most {limit} samples a report.",
+    ),
     "too_many_samples": (
         "Một báo cáo có tối đa {limit} giá trị.",
         "A report has at most {limit} samples.",

@@ -81,12 +81,14 @@ _STATEMENTS = (
     create table rejected_report (
         pilot_id uuid not null,
         sha256 bytea not null,
+        signed bytea not null,
+        partition integer not null,
         source text,
         sequence bigint,
         part integer,
         problems jsonb not null,
         taken_at timestamptz not null,
-        primary key (pilot_id, sha256)
+        primary key (pilot_id, sha256, signed, partition)
     )
     """,
     "create index rejected_report_newest on rejected_report (pilot_id, taken_at desc)",
