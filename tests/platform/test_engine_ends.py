@@ -10,6 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from services.monitoring.engine import Engine
 from shared.contracts.events.monitoring import FindingOpened
 from shared.contracts.numbers import SCALE
 from shared.platform.cloudevents import key_of
@@ -83,6 +84,20 @@ async def test_a_transaction_that_is_open_holds_the_clocks_until_it_is_told(
     assert await site.total(pilot, "audience_live") == 7 * SCALE
 
 
+async def test_a_transaction_that_is_open_is_no_reason_to_restart_us(
+    site: Stand, startup: AIOKafkaProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pilot = await site.pilot(AUDIENCE)
+    async with site.running() as at_work:
+        await eventually(lambda: site.quiet(at_work))
+        monkeypatch.setattr("services.monitoring.engine.engine.STUCK_SECONDS", 1.0)
+        await startup.begin_transaction()
+        await send(site, startup, pilot)
+        await eventually(lambda: _lag_seconds(at_work, 3.0), what="a lag that is measured for longer than that")
+        assert at_work.alive() is None
+        await startup.abort_transaction()
+
+
 async def test_clocks_fire_behind_a_tail_that_has_expired(site: Stand, kafka_bootstrap: str) -> None:
     pilot = await site.pilot(AUDIENCE)
     await site.send(pilot, 1, VISITORS)
@@ -100,3 +115,9 @@ async def test_clocks_fire_behind_a_tail_that_has_expired(site: Stand, kafka_boo
 
 async def _turned(engine: Any, rounds: int) -> bool:
     return bool(engine.rounds >= rounds)
+
+
+async def _lag_seconds(engine: Engine, least: float) -> bool:
+    return any(
+        sample.value >= least for metric in engine._measures._metrics.lag_seconds.collect() for sample in metric.samples
+    )

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from services.monitoring.core.failing import JudgingFailed
+from services.monitoring.engine.behind import Behind
 from services.monitoring.engine.clocks import Barrier, Clocks
 from services.monitoring.engine.fetching import at_end, new_consumer, portions, position
 from services.monitoring.engine.flushing import flush
@@ -56,6 +57,7 @@ _EXPIRES = timedelta(hours=24)
 _LEVEL = {True: logging.WARNING, False: logging.ERROR}
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _CACHED = 200_000
+"""Pilots at hand in one process, however many partitions are its own."""
 _DRAINED_AT_ONCE = 500
 
 
@@ -101,6 +103,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             db, kafka, self._judging, topic=topic, facts_topic=facts_topic, facts_consumer=facts_consumer
         )
         self.standing = Standing(db, kafka, topic)
+        self._behind = Behind(db, kafka, topic, measures.lag)
         self._taking_up = TakingUp(db, self._judging, topic, aside_limit)
         self._healthy = 0
         """How often the loop has turned whole, with nothing left out."""
@@ -113,7 +116,6 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         self._sampled_at = 0.0
         self._flushed_at = 0.0
         self._rolled_at = 0.0
-        self._told_at = 0.0
         self._looked_at = 0.0
         self._stopped: dict[int, tuple[str, float]] = {}
         """The partitions that stand still at the limit: why, and until when they are left alone."""
@@ -156,9 +158,11 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             raise Transient(f"the engine is not connected to Kafka at {self._kafka.bootstrap}")
 
     def alive(self) -> str | None:
-        """None while the loop turns, whatever it waits for; else the reason why this process should be restarted."""
+        """None while the loop turns and reads what there is, whatever it waits for; else the reason why this process should be restarted."""
         still = time.monotonic() - self._tick
-        return None if still < STUCK_SECONDS else f"the engine's loop has stood still for {still:.0f} s"
+        if still >= STUCK_SECONDS:
+            return f"the engine's loop has stood still for {still:.0f} s"
+        return self._behind.stuck(STUCK_SECONDS, self._lanes.keys())
 
     def stopped(self) -> str | None:
         """Why it stands still on some partition at its limit until a person mends that, or None. A restart would meet the limit again."""
@@ -177,6 +181,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         held = list(assigned)
         self._current.pause(*held)
         self._unplaced = {place.partition for place in held}
+        self._measures.assigned(self._unplaced)
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """What is judged and not written is dropped: the next owner reads it again."""
@@ -215,6 +220,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
                 lane.aside = {one.pilot_id for one in apart if one.partition == claim.partition}
                 lane.sent_again = {one.pilot_id for one in apart if one.partition == claim.partition and one.sent_again}
                 self._lanes[claim.partition] = lane
+                self._behind.placed(claim.partition)
         log.info("partitions_claimed", partitions=wanted)
 
     def _let_go(self) -> None:
@@ -286,7 +292,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         now = self._clock.now()
         lanes = dict(self._lanes)
         if not lanes:
-            await self._tell(consumer)
+            await self._behind.tell(consumer, self._lanes, self._unplaced)
             return not self._unplaced
         behind = {number: await position(consumer, TopicPartition(self.topic, number)) for number in lanes}
         # Facts before records: a report that was checked against a fact over HTTP must find it here too.
@@ -303,7 +309,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._take_up()
             await self._drain(now, changed)
             await self._run_clocks()
-            await self._tell(consumer)
+            await self._behind.tell(consumer, self._lanes, self._unplaced)
             return True
         return False
 
@@ -339,11 +345,14 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         busy = [lane for lane in self._lanes.values() if lane.busy]
         if busy:
             pending = [lane.pending for lane in busy]
+            moving = [lane.partition for lane in busy if lane.position != lane.offset]
             await flush(self._db, self._outbox, self._cluster, busy, now)
+            self._behind.moved(moving)
             self._measures.flushed(pending, time.monotonic() - wall)
-        for lane in self._lanes.values():
-            if len(lane.pilots) > _CACHED and not lane.busy:
-                lane.pilots.clear()
+        if sum(len(lane.pilots) for lane in self._lanes.values()) > _CACHED:
+            for lane in self._lanes.values():
+                if not lane.busy:
+                    lane.pilots.clear()
 
     async def _take_up(self) -> None:
         """Go on with the pilots that were set aside and that ops sent again, a portion of each, so that the others need not wait."""
@@ -415,30 +424,3 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             self._barriers.pop(number, None)
             self._note_limit(number, None)
             self._measures.swept(number, lane.swept)
-
-    async def _tell(self, consumer: AIOKafkaConsumer) -> None:
-        """Once a second, say where we stand: to Prometheus, and to Kafka for tools that show and scale by it. Reading on rests on neither."""
-        wall = time.monotonic()
-        if wall - self._told_at < 1.0:
-            return
-        self._told_at = wall
-        places = {TopicPartition(self.topic, number): lane.offset for number, lane in self._lanes.items()}
-        with contextlib.suppress(Transient):
-            self._measures.lag.measured(await self._behind(places))
-        read: dict[Any, int] = {place: offset for place, offset in places.items() if offset}
-        if read:
-            with contextlib.suppress(KafkaError, ValueError):
-                await consumer.commit(read)
-
-    async def _behind(self, read: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-        """How many records of each partition of ours are not read, as Kafka says it now: a fetcher that died knows of none. Partitions
-        that wait to be placed are behind too."""
-        ends = await self._kafka.end_offsets([self.topic])
-        places = dict(read)
-        if self._unplaced:
-            cluster = await self._kafka.cluster_id()
-            async with self._db.tx() as tx:
-                known = await positions.offsets(tx, cluster)
-            for number in self._unplaced - self._lanes.keys():
-                places[TopicPartition(self.topic, number)] = known.get(number, 0)
-        return {place: max(0, ends[place.topic, place.partition] - offset) for place, offset in places.items()}

@@ -56,6 +56,14 @@ def at_end(consumer: AIOKafkaConsumer, place: TopicPartition, position: int) -> 
     return not known or position >= min(known)
 
 
+def is_held(consumer: AIOKafkaConsumer, place: TopicPartition, position: int) -> bool:
+    """Whether an open transaction of somebody lets nobody read on: Kafka ends it, in 15 minutes by its default."""
+    if place not in consumer.assignment():
+        return False
+    stable, end = consumer.last_stable_offset(place), consumer.highwater(place)
+    return stable is not None and end is not None and 0 <= stable < end and position >= stable
+
+
 def portions(batch: list[Any]) -> Iterator[list[Any]]:
     """The batch in order, cut so that each portion has a bounded number of records and bytes."""
     portion: list[Any] = []

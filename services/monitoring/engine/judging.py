@@ -77,8 +77,9 @@ class Judging:
                 }
                 fresh = await self._load(tx, {one: row for one, row in rows.items() if one not in lane.elsewhere})
             for pilot_id, pilot in fresh.items():
+                if pilot.change != pilot.book.change:  # else it was marked when the book was written
+                    lane.pending.seen[pilot_id] = pilot.change
                 self.take_in(lane, pilot_id, pilot, now)
-                lane.pending.seen[pilot_id] = pilot.change
 
     def take_in(self, lane: Lane, pilot_id: UUID, pilot: Pilot, now: datetime) -> None:
         """Have the pilot at hand, with all its facts taken in."""

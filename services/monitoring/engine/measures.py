@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Collection
 from datetime import datetime
@@ -31,7 +32,10 @@ class Measures:
             "haukiem_engine_flush_seconds", "Time of one flush", registry=metrics.registry, buckets=_SECONDS
         )
         self._swept = metrics.gauge("engine_swept_until_seconds", "Domain time until which clocks fired", "partition")
-        self._beat = metrics.gauge("engine_beat_seconds", "Wall time of the engine's last pass of a barrier")
+        self._beat = metrics.gauge(
+            "engine_beat_seconds", "Wall time of the last pass of a barrier on the partition", "partition"
+        )
+        self._ours: set[int] = set()
 
     def flushed(self, pendings: Collection[Pending], seconds: float) -> None:
         self._samples.labels("accepted").inc(sum(pending.accepted for pending in pendings))
@@ -39,11 +43,24 @@ class Measures:
         self._samples.labels("duplicate").inc(sum(pending.duplicates for pending in pendings))
         self._flush.observe(seconds)
 
+    def assigned(self, partitions: Collection[int]) -> None:
+        """These are ours now, and no others: of what was ours, another process tells. A new one beats at once, so that one that never passes
+        a barrier is seen by its beat."""
+        for lost in self._ours.difference(partitions):
+            for gauge in (self._beat, self._swept):
+                with contextlib.suppress(KeyError):
+                    gauge.remove(str(lost))
+        for fresh in set(partitions) - self._ours:
+            self._beat.labels(str(fresh)).set(time.time())
+        self._ours = set(partitions)
+
     def swept(self, partition: int, until: datetime | None) -> None:
         """A barrier was passed; ``until`` is how far all clocks of the partition have fired."""
+        if partition not in self._ours:
+            return  # it was taken away meanwhile
         if until is not None:
             self._swept.labels(str(partition)).set(until.timestamp())
-        self._beat.set(time.time())
+        self._beat.labels(str(partition)).set(time.time())
 
     def stopped(self, stopped: bool) -> None:
         """Whether the engine stands still at its limit."""
