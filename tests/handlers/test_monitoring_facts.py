@@ -19,7 +19,7 @@ from services.monitoring.core.instants import day_of, instant_of
 from services.monitoring.handlers import matters, reports
 from services.monitoring.handlers.desk import Desk
 from services.monitoring.handlers.tidying import Tidying
-from services.monitoring.store import books, findings, intake, pilots
+from services.monitoring.store import books, findings, intake, pilots, producing
 from shared.contracts.base import Event, Meta
 from shared.contracts.errors import NotFound, NotYet, Refused
 from shared.contracts.events import BY_TYPE
@@ -328,11 +328,13 @@ async def test_a_report_is_kept_with_its_sequence_and_our_signature(office: Offi
     async with office.db.tx() as tx:
         one = await reports.take(office.desk, tx, pilot, report(), NOW)
         two = await reports.take(office.desk, tx, pilot, report(), NOW)
-        number = await intake.unproduced_number(tx, pilot, "main", one.sequence)
+        await producing.know_cluster(tx, "one")
+        number = await producing.number_of(tx, pilot, "main", one.sequence)
         assert number is not None
-        stored = await intake.next_unproduced(tx, pilot, number)
+        found = await producing.next_unproduced(tx, pilot, number)
     assert (one.sequence, two.sequence) == (1, 2)
-    assert stored is not None
+    assert found is not None
+    stored = found.stored
     secret = bytes((await office.row("select ingest_secret from source"))["ingest_secret"])
     assert stored.signatures == [intake.signature(secret, key_of(pilot), stored.records[0])]
     assert reports.cut(pilot, report(), 1) == list(stored.records)
@@ -472,26 +474,58 @@ async def test_what_was_read_a_day_ago_goes_and_another_cluster_gets_the_rest_ag
     async with office.db.tx() as tx:
         for _ in range(3):
             await reports.take(office.desk, tx, pilot, report(), NOW)
-        for sequence in (1, 2):
-            await intake.mark_produced(tx, pilot, "main", sequence)
+        assert await producing.unproduced(tx, timedelta(0), 10) == [], "while no cluster is known"
+        assert not await producing.know_cluster(tx, "one")
+        for _ in range(2):
+            await produce_next(tx, pilot)
         await intake.mark_consumed(tx, [(pilot, "main", 1, b"of another record"), (pilot, "main", 2, b"")])
         await intake.mark_consumed(tx, [(pilot, "main", 1, await _last_part(tx, pilot, 1))])
         await tx.execute("update intake set consumed_at = now() - interval '25 hours' where sequence = 1")
         assert await intake.tidy(tx, timedelta(days=1), 10) == 1
         assert await intake.unconsumed(tx, [pilot], NOW) == {pilot}
         assert not await intake.unconsumed(tx, [pilot], START)
-        assert not await intake.know_cluster(tx, "one")
-        assert not await intake.know_cluster(tx, "one")
-        assert await intake.know_cluster(tx, "two")
-        assert await intake.produce_again(tx) == 1
-        number = await intake.unproduced_number(tx, pilot, "main", 2)
+        assert not await producing.know_cluster(tx, "one")
+        assert await producing.know_cluster(tx, "two")
+        assert not await producing.know_cluster(tx, "two")
+        assert await producing.count_produced(tx) == 1
+        assert await producing.number_of(tx, pilot, "main", 1) is None
+        number = await producing.number_of(tx, pilot, "main", 3)
         assert number is not None
-        assert await intake.unproduced(tx, timedelta(seconds=5), 10) == [(pilot, number)]
-        found = await intake.next_unproduced(tx, pilot, number)
-        assert found is not None
-        assert found.sequence == 2
+        assert await producing.unproduced(tx, timedelta(0), 10) == [(pilot, number)]
+        assert await producing.unproduced(tx, timedelta(hours=1), 10) == []
+        assert [await produce_next(tx, pilot), await produce_next(tx, pilot)] == [2, 3]
+        assert await producing.next_unproduced(tx, pilot, number) is None
+        assert await producing.begin_round(tx) == 2
+        assert await produce_next(tx, pilot) == 2
         assert await intake.is_taken(tx, pilot, "main", 3)
         assert await intake.count_unconsumed(tx) == 2
+
+
+async def produce_next(tx: Tx, pilot: UUID) -> int:
+    """Mark the next request that is not produced, and give its sequence."""
+    found = await producing.next_unproduced(tx, pilot, 2**62)
+    assert found is not None
+    await producing.mark_produced(tx, found)
+    return found.stored.sequence
+
+
+async def test_a_mark_of_the_round_before_does_not_count(office: Office) -> None:
+    """Who read the request before all was to be sent again sent it to a cluster that is gone."""
+    pilot = await office.pilot()
+    async with office.db.tx() as tx:
+        await producing.know_cluster(tx, "one")
+        report_taken = await reports.take(office.desk, tx, pilot, report(), NOW)
+        before = await producing.next_unproduced(tx, pilot, 2**62)
+        assert before is not None
+        assert before.cluster_id == "one"
+        await producing.know_cluster(tx, "two")
+        await producing.mark_produced(tx, before)
+        after = await producing.next_unproduced(tx, pilot, 2**62)
+        assert after is not None
+        assert (after.stored.sequence, after.cluster_id) == (report_taken.sequence, "two")
+        await producing.mark_produced(tx, after)
+        await producing.mark_produced(tx, before)
+        assert await producing.next_unproduced(tx, pilot, 2**62) is None, "a late mark takes none back"
 
 
 async def test_rejected_records_go_when_their_time_is_over_and_nothing_else_does(office: Office) -> None:

@@ -10,8 +10,11 @@ from uuid import UUID
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 
+from services.monitoring.engine import producing as room
 from services.monitoring.engine.producing import Producing
 from services.monitoring.handlers import reports
+from services.monitoring.store import producing as store
+from services.monitoring.store.intake import Stored
 from shared.contracts.errors import Transient
 from shared.contracts.http.monitoring import ReportSent, ReportTaken
 from shared.contracts.numbers import SCALE
@@ -105,6 +108,78 @@ async def test_a_correction_never_overtakes_what_it_corrects(
     assert await site.total(pilot, "audience_live") == 2 * SCALE
 
 
+class Moving(Kafka):
+    """Another cluster answers when the test says so."""
+
+    answers = "one"
+
+    async def cluster_id(self) -> str:
+        return self.answers
+
+
+@pytest.mark.parametrize("who", ["this process", "another process"])
+async def test_a_correction_does_not_come_to_another_cluster_before_what_it_corrects(
+    who: str, site: Stand, make_topic: Callable[..., Awaitable[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was the first to be told of it, nobody had it sent again yet."""
+    monkeypatch.setattr(room, "_KNOWN_SECONDS", 0.0 if who == "this process" else 3600.0)
+    pilot = await site.pilot(AUDIENCE)
+    kafka = Moving(site.kafka.bootstrap, client_id="moving")
+    moving = Producing(site.db, kafka, site.topic)
+    first = await taken(site, pilot)
+    await moving.produce(pilot, first.source, first.sequence)
+    to_the_old = moving._producer
+    site.topic = moving._topic = await make_topic(4)
+    kafka.answers = "two"
+    if who == "another process":
+        async with site.db.tx() as tx:
+            assert await store.know_cluster(tx, "two")
+    correction = await taken(site, pilot, corrects=first.sequence)
+    await moving.produce(pilot, correction.source, correction.sequence)
+    assert moving._producer is not to_the_old
+    await moving.close()
+    async with site.running(site.engine(unsigned=False)) as engine:
+        await eventually(lambda: site.quiet(engine), within=30)
+    assert await site.count("rejected_report") == 0
+    assert await site.count("report") == 2
+    assert await site.total(pilot, "audience_live") == 2 * SCALE
+
+
+async def test_what_was_on_its_way_when_all_is_to_be_sent_again_is_sent_again(
+    site: Stand, producing: Producing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pilot = await site.pilot(AUDIENCE)
+    report = await taken(site, pilot)
+    sent: list[int] = []
+    send = producing._send
+
+    async def sending(producer: Any, stored: Stored) -> None:
+        await send(producer, stored)
+        sent.append(stored.sequence)
+        if len(sent) == 1:
+            async with site.db.tx() as tx:
+                await producing.again(tx)
+
+    monkeypatch.setattr(producing, "_send", sending)
+    await producing.produce(pilot, report.source, report.sequence)
+    assert sent == [report.sequence] * 2
+
+
+async def test_one_question_is_asked_for_all_who_wait_and_each_learns_that_it_failed(site: Stand) -> None:
+    asked: list[int] = []
+
+    class Slow(Kafka):
+        async def cluster_id(self) -> str:
+            asked.append(1)
+            await asyncio.sleep(0)
+            raise Transient("away")
+
+    waiting = Producing(site.db, Slow("127.0.0.1:1", client_id="away"), site.topic)
+    answers = await asyncio.gather(*(waiting._know_cluster() for _ in range(5)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [Transient] * 5
+    assert len(asked) == 1
+
+
 async def test_while_kafka_is_away_the_caller_is_told_and_the_report_stays(site: Stand) -> None:
     pilot = await site.pilot(AUDIENCE)
     report = await taken(site, pilot)
@@ -112,7 +187,7 @@ async def test_while_kafka_is_away_the_caller_is_told_and_the_report_stays(site:
     with pytest.raises(Transient):
         await away.produce(pilot, report.source, report.sequence)
     await away.close()
-    assert await site.count("intake where produced_at is null") == 1
+    assert await site.count("intake where produced_in = 0") == 1
 
 
 async def test_the_last_part_is_not_sent_while_another_may_be_missing(
@@ -124,6 +199,8 @@ async def test_the_last_part_is_not_sent_while_another_may_be_missing(
     sent: list[bytes] = []
 
     class Failing:
+        async def stop(self) -> None: ...
+
         async def send(self, topic: str, value: bytes, key: bytes, headers: object) -> asyncio.Future[None]:
             sent.append(value)
             answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -133,10 +210,8 @@ async def test_the_last_part_is_not_sent_while_another_may_be_missing(
                 answer.set_result(None)
             return answer
 
-    async def started() -> Failing:
-        return Failing()
-
-    monkeypatch.setattr(producing, "_started", started)
+    await producing._know_cluster()
+    monkeypatch.setattr(producing, "_producer", Failing())
     with pytest.raises(Transient):
         await producing.produce(pilot, report.source, report.sequence)
     assert len(sent) == 2

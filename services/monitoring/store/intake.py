@@ -115,56 +115,6 @@ async def add(tx: Tx, stored: Stored, now: datetime) -> None:
     )
 
 
-async def unproduced_number(tx: Tx, pilot_id: UUID, source: str, sequence: int) -> int | None:
-    """Where a request stands in the order of storing, unless its records were produced already or are gone."""
-    cursor = await tx.execute(
-        "select number from intake where pilot_id = %s and source = %s and sequence = %s and produced_at is null and consumed_at is null",
-        (pilot_id, source, sequence),
-    )
-    row = await cursor.fetchone()
-    return None if row is None else int(row["number"])
-
-
-async def next_unproduced(tx: Tx, pilot_id: UUID, upto: int) -> Stored | None:
-    """The earliest of the pilot's requests up to this number whose records did not reach Kafka."""
-    cursor = await tx.execute(
-        "select * from intake where pilot_id = %s and number <= %s and produced_at is null and consumed_at is null "
-        "order by number limit 1",
-        (pilot_id, upto),
-    )
-    row = await cursor.fetchone()
-    return None if row is None else _stored(row)
-
-
-async def unproduced(tx: Tx, older_than: timedelta, limit: int) -> list[tuple[UUID, int]]:
-    """Pilots with requests whose records did not reach Kafka although some time has passed, and the number of the last such request of each;
-    the pilots that wait longest, ``limit`` at most."""
-    cursor = await tx.execute(
-        """
-        select pilot_id, max(number) as number from intake
-        where produced_at is null and consumed_at is null and stored_at < clock_timestamp() - %s
-        group by pilot_id order by min(number) limit %s
-        """,
-        (older_than, limit),
-    )
-    return [(row["pilot_id"], row["number"]) for row in await cursor.fetchall()]
-
-
-async def mark_produced(tx: Tx, pilot_id: UUID, source: str, sequence: int) -> None:
-    await tx.execute(
-        "update intake set produced_at = clock_timestamp() where pilot_id = %s and source = %s and sequence = %s",
-        (pilot_id, source, sequence),
-    )
-
-
-async def produce_again(tx: Tx) -> int:
-    """Have every request that is not consumed produced again. Gives how many."""
-    cursor = await tx.execute(
-        "update intake set produced_at = null, stored_at = 'epoch' where consumed_at is null and produced_at is not null"
-    )
-    return cursor.rowcount
-
-
 async def mark_consumed(tx: Tx, requests: Collection[tuple[UUID, str, int, bytes]]) -> None:
     """The engine has read the last part of these: of each pilot, source and sequence one with this SHA-256. Another record than the
     request's own says nothing of it."""
@@ -240,28 +190,3 @@ async def tidy(tx: Tx, older_than: timedelta, limit: int) -> int:
         (older_than, limit),
     )
     return cursor.rowcount
-
-
-def _stored(row: dict[str, object]) -> Stored:
-    return Stored(
-        pilot_id=row["pilot_id"],  # type: ignore[arg-type]
-        source=str(row["source"]),
-        sequence=int(row["sequence"]),  # type: ignore[call-overload]
-        correlation_id=str(row["correlation_id"]),
-        signatures=list(row["signatures"]),  # type: ignore[call-overload]
-        records=[bytes(one) for one in row["records"]],  # type: ignore[attr-defined]
-    )
-
-
-async def know_cluster(tx: Tx, cluster_id: str) -> bool:
-    """Remember which cluster our records went to; True when it is another than before."""
-    cursor = await tx.execute(
-        """
-        insert into kafka_cluster as k (name, cluster_id) values ('reports', %s)
-        on conflict (name) do update set cluster_id = excluded.cluster_id, seen_at = clock_timestamp()
-        where k.cluster_id <> excluded.cluster_id returning xmax <> 0 as changed
-        """,
-        (cluster_id,),
-    )
-    row = await cursor.fetchone()
-    return bool(row and row["changed"])

@@ -2,7 +2,8 @@
 
 ``pilot`` holds the facts under a change number; ``seen`` is the change that the engine has taken in. ``book`` is the engine's memory of a
 pilot, ``rollup`` the sums by day, ``report`` the identity of every record that counted. ``engine_position`` is the fence and the place of
-each metrics partition. ``pilot_aside`` are the pilots on which our own judging failed; what comes for them waits in ``parked_record``,
+each metrics partition. ``intake`` holds the requests that were answered: Kafka has those of which ``produced_in`` is the round of
+``producing``. ``pilot_aside`` are the pilots on which our own judging failed; what comes for them waits in ``parked_record``,
 records and facts in the order in which they came.
 """
 
@@ -175,16 +176,23 @@ _STATEMENTS = (
         counters text[] not null default '{}',
         taken_at timestamptz not null,
         stored_at timestamptz not null default clock_timestamp(),
-        produced_at timestamptz,
+        produced_in bigint not null default 0,
         parked_at timestamptz,
         consumed_at timestamptz,
         primary key (pilot_id, source, sequence)
     )
     """,
-    "create index intake_unproduced on intake (pilot_id, number) where produced_at is null and consumed_at is null",
-    "create index intake_unread on intake (pilot_id) where consumed_at is null",
+    "create index intake_unproduced on intake (produced_in) where consumed_at is null",
+    "create index intake_unread on intake (pilot_id, number, produced_in) where consumed_at is null",
     "create index intake_unconsumed on intake (stored_at) where consumed_at is null",
     "create index intake_consumed on intake (consumed_at) where consumed_at is not null",
+    """
+    create table producing (
+        name text primary key,
+        round bigint not null,
+        cluster_id text not null
+    )
+    """,
     """
     create table matter (
         pilot_id uuid not null,
