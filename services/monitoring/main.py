@@ -70,7 +70,7 @@ def build(settings: Settings) -> Service:
         unsigned=settings.is_local,
         aside_limit=settings.poison_limit,
     )
-    producing = Producing(db, kafka, METRICS.name)
+    producing = Producing(db, kafka, METRICS.name, metrics)
     tidying = Tidying(db, timedelta(days=settings.rejected_days))
     due_clocks = Sweep(db, clock, sweep.fire(desk), metrics)
     tick = LoopTick()

@@ -19,6 +19,7 @@ from shared.contracts.errors import Transient
 from shared.contracts.http.monitoring import ReportSent, ReportTaken
 from shared.contracts.numbers import SCALE
 from shared.platform.kafka import Kafka
+from shared.platform.metrics import Metrics
 from tests.monitoring_samples import AUDIENCE, at
 from tests.platform.conftest import eventually
 from tests.platform.engine_stand import Stand, stand
@@ -34,7 +35,7 @@ async def site(fresh_database: str, kafka: Kafka, make_topic: Callable[..., Awai
 
 @pytest.fixture
 async def producing(site: Stand) -> AsyncIterator[Producing]:
-    producing = Producing(site.db, site.kafka, site.topic)
+    producing = Producing(site.db, site.kafka, site.topic, Metrics("monitoring"))
     yield producing
     await producing.close()
 
@@ -95,7 +96,7 @@ async def test_a_correction_never_overtakes_what_it_corrects(
     first = await taken(site, pilot)
     await producing.produce(pilot, first.source, first.sequence)
     site.topic = await make_topic(4)
-    again = Producing(site.db, site.kafka, site.topic)
+    again = Producing(site.db, site.kafka, site.topic, Metrics("monitoring"))
     async with site.db.tx() as tx:
         assert await again.again(tx) == 1
     correction = await taken(site, pilot, corrects=first.sequence)
@@ -125,7 +126,9 @@ async def test_a_correction_does_not_come_to_another_cluster_before_what_it_corr
     monkeypatch.setattr(room, "_KNOWN_SECONDS", 0.0 if who == "this process" else 3600.0)
     pilot = await site.pilot(AUDIENCE)
     kafka = Moving(site.kafka.bootstrap, client_id="moving")
-    moving = Producing(site.db, kafka, site.topic)
+    metrics = Metrics("monitoring")
+    moving = Producing(site.db, kafka, site.topic, metrics)
+    assert changes(metrics) == 0
     first = await taken(site, pilot)
     await moving.produce(pilot, first.source, first.sequence)
     to_the_old = moving._producer
@@ -137,12 +140,17 @@ async def test_a_correction_does_not_come_to_another_cluster_before_what_it_corr
     correction = await taken(site, pilot, corrects=first.sequence)
     await moving.produce(pilot, correction.source, correction.sequence)
     assert moving._producer is not to_the_old
+    assert changes(metrics) == (who == "this process"), "one process counts it"
     await moving.close()
     async with site.running(site.engine(unsigned=False)) as engine:
         await eventually(lambda: site.quiet(engine), within=30)
     assert await site.count("rejected_report") == 0
     assert await site.count("report") == 2
     assert await site.total(pilot, "audience_live") == 2 * SCALE
+
+
+def changes(metrics: Metrics) -> float | None:
+    return metrics.registry.get_sample_value("haukiem_kafka_cluster_changes_total", {"by": "reports"})
 
 
 async def test_what_was_on_its_way_when_all_is_to_be_sent_again_is_sent_again(
@@ -174,7 +182,7 @@ async def test_one_question_is_asked_for_all_who_wait_and_each_learns_that_it_fa
             await asyncio.sleep(0)
             raise Transient("away")
 
-    waiting = Producing(site.db, Slow("127.0.0.1:1", client_id="away"), site.topic)
+    waiting = Producing(site.db, Slow("127.0.0.1:1", client_id="away"), site.topic, Metrics("monitoring"))
     answers = await asyncio.gather(*(waiting._know_cluster() for _ in range(5)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [Transient] * 5
     assert len(asked) == 1
@@ -183,7 +191,7 @@ async def test_one_question_is_asked_for_all_who_wait_and_each_learns_that_it_fa
 async def test_while_kafka_is_away_the_caller_is_told_and_the_report_stays(site: Stand) -> None:
     pilot = await site.pilot(AUDIENCE)
     report = await taken(site, pilot)
-    away = Producing(site.db, Kafka("127.0.0.1:1", client_id="away"), site.topic)
+    away = Producing(site.db, Kafka("127.0.0.1:1", client_id="away"), site.topic, Metrics("monitoring"))
     with pytest.raises(Transient):
         await away.produce(pilot, report.source, report.sequence)
     await away.close()

@@ -30,6 +30,7 @@ from shared.contracts.errors import Transient
 from shared.platform.cloudevents import key_of
 from shared.platform.db import Database, Tx
 from shared.platform.kafka import Kafka
+from shared.platform.metrics import Metrics
 from shared.platform.waiting import wait_for_any
 
 log = structlog.get_logger(__name__)
@@ -43,10 +44,13 @@ _KNOWN_SECONDS = 0.5
 class Producing:
     """One per process. A producer that failed is thrown away and made anew; what was sent twice counts once."""
 
-    def __init__(self, db: Database, kafka: Kafka, topic: str) -> None:
+    def __init__(self, db: Database, kafka: Kafka, topic: str, metrics: Metrics) -> None:
         self._db = db
         self._kafka = kafka
         self._topic = topic
+        self._changes = metrics.cluster_changed.labels(
+            "reports"
+        )  # named from the start, as an alert on the first needs
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
         self._cluster: str | None = None
@@ -156,8 +160,11 @@ class Producing:
         asked_at = time.monotonic()
         cluster = await self._kafka.cluster_id()
         async with self._db.tx() as tx:
-            if await producing.know_cluster(tx, cluster):
-                log.error("kafka_cluster_changed", requests=await producing.count_produced(tx))
+            changed = await producing.know_cluster(tx, cluster)
+            again = await producing.count_produced(tx) if changed else 0
+        if changed:
+            self._changes.inc()
+            log.error("kafka_cluster_changed", by="reports", now=cluster, requests=again)
         before, self._cluster = self._cluster, cluster
         self._known_at = asked_at
         if before != cluster:
