@@ -189,7 +189,7 @@ def _vouched_for(log: Iterable[Logged]) -> list[Logged]:
 
 
 def _signature_of(record: Logged) -> str | None:
-    return next((content_hash(value) for name, value in record.headers if name == SIGNATURE), None)
+    return next((content_hash(value or b"") for name, value in record.headers if name == SIGNATURE), None)
 
 
 def _facts(log: Iterable[Logged]) -> list[tuple[known.Fact, EventRef]]:

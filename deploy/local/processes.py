@@ -65,7 +65,9 @@ class Identity:
 
 def inherited() -> dict[str, str]:
     """The shell's environment without what configures us or the servers: a part is configured by its own lines alone."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("HAUKIEM_", "PG", "KAFKA_"))}
+    # Without kept bytecode most of each start would be compiling the same modules anew.
+    ours = ("HAUKIEM_", "PG", "KAFKA_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
 @dataclass(frozen=True)

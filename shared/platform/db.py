@@ -116,6 +116,14 @@ class Database:
         for act in after_commit:
             act()
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Tx]:
+        """A transaction that only reads, and all as of one instant, whatever others commit meanwhile: a page made of several questions
+        is of one piece. Raises :class:`Transient` as :meth:`tx` does."""
+        async with self.tx() as tx:
+            await tx.execute("set transaction isolation level repeatable read, read only")
+            yield tx
+
     async def ping(self) -> None:
         """Raises :class:`Transient` unless the database answers."""
         async with self.tx() as tx:

@@ -41,7 +41,6 @@ from pydantic import ValidationError
 
 from shared.platform import logs
 from shared.platform.clock import ClockUnreadable
-from shared.platform.migrate import migrate
 from shared.platform.settings import Role, ServiceSettings
 
 log = structlog.get_logger(__name__)
@@ -183,6 +182,8 @@ def main(name: str, settings: type[S], build: Callable[[S], Service], *, migrati
         raise SystemExit(2) from None
     logs.configure(name, known.log_level)
     if sys.argv[1:] == ["migrate"]:
+        from shared.platform.migrate import migrate  # Alembic is a good part of a start, and this alone needs it
+
         migrate(known.postgres.get_secret_value(), migrations)
         return
     if sys.argv[1:]:

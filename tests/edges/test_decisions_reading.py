@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from services.decisions.store import queue as stored
 from shared.contracts.events import applications as a
 from shared.contracts.events import monitoring as m
 from shared.contracts.http.decisions import (
@@ -339,6 +341,25 @@ async def test_prometheus_reads_the_queue_the_items_the_decisions_and_the_measur
     answer = await office.ask(None, "GET", "/metrics")
     assert 'haukiem_decisions_issued{kind="continue"} 1.0' in answer.text
     assert 'haukiem_open_items{kind="finding"} 0.0' in answer.text
+
+
+async def test_a_case_that_closes_while_the_queue_is_read_is_still_on_the_page(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pilot_id = await office.running()
+    await office.hear(kit.finding_opened(pilot_id, office.now))
+    case = await office.case_of(pilot_id)
+    page = stored.page
+
+    async def meanwhile(*args: Any) -> Any:
+        found = await page(*args)
+        monkeypatch.undo()
+        await issue(office, case, "continue", "finding")
+        return found
+
+    monkeypatch.setattr(stored, "page", meanwhile)
+    assert [row.case_id for row in (await queue(office)).rows] == [UUID(str(case["case_id"]))]
+    assert (await queue(office)).rows == ()
 
 
 async def test_a_case_shows_the_enterprises_whole_record(office: Office) -> None:

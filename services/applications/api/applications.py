@@ -65,13 +65,13 @@ def router(counter: Counter) -> APIRouter:
     async def page(
         grant: Granted, status: ApplicationStatus | None = None, cursor: Cursor = None, limit: Limit = 50
     ) -> ApplicationPage:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             rows = await store.page(tx, confined(grant), status, cursor, limit)
         return ApplicationPage(items=tuple(rows), next=str(rows[-1].pilot_id) if len(rows) == limit else None)
 
     @routes.get("/{pilot_id}", name="applications.show", summary="One application with its dossier")
     async def show(pilot_id: UUID, grant: Granted) -> ApplicationView:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             view = await views.application(tx, pilot_id)
         grant.check(org=view.organisation.tax_code, authorities=view.authorities, what="application")
         return view

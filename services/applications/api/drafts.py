@@ -33,7 +33,7 @@ def router(counter: Counter) -> APIRouter:
         "/{pilot_id}", name="applications.drafts.show", summary="A draft and all that would be wrong with it now"
     )
     async def show(pilot_id: UUID, grant: Granted) -> DraftView:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             return await drafts.show(counter.desk, tx, pilot_id, enterprise(grant), counter.clock.now())
 
     @routes.post(

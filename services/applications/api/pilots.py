@@ -46,13 +46,13 @@ def _reading(routes: APIRouter, counter: Counter) -> None:
     async def page(
         grant: Granted, state: PilotState | None = None, cursor: Cursor = None, limit: Limit = 50
     ) -> PilotPage:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             rows = await store.page(tx, confined(grant), state, cursor, limit)
         return PilotPage(items=tuple(rows), next=str(rows[-1].pilot_id) if len(rows) == limit else None)
 
     @routes.get("/{pilot_id}", name="applications.pilots.show", summary="Everything about one pilot")
     async def show(pilot_id: UUID, grant: Granted) -> PilotView:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             await _check(tx, grant, pilot_id)
             return await views.pilot(tx, pilot_id, counter.clock.now())
 
@@ -60,7 +60,7 @@ def _reading(routes: APIRouter, counter: Counter) -> None:
     async def history(
         pilot_id: UUID, grant: Granted, cursor: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0, limit: Limit = 50
     ) -> History:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             await _check(tx, grant, pilot_id)
             return await views.history(tx, pilot_id, cursor, limit)
 

@@ -57,17 +57,17 @@ def _reading(routes: APIRouter, counter: Counter) -> None:
             assignee=grant.caller.sub if mine else None,
             snoozed=snoozed,
         )
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             return await reading.show_queue(counter.desk, tx, wanted, limit, cursor, counter.clock.now())
 
     @routes.get("/cases", name="decisions.cases.list", summary="The cases about a pilot, closed ones too, newest first")
     async def page(grant: Granted, pilot_id: UUID, cursor: Cursor = None, limit: Limit = 50) -> CasePage:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             return await reading.list_cases(tx, grant, pilot_id, limit, cursor)
 
     @routes.get("/cases/{case_id}", name="decisions.cases.show", summary="A case with all that it is decided upon")
     async def show(case_id: UUID, grant: Granted) -> CaseView:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             return await reading.show_case(counter.desk, tx, grant, case_id, counter.clock.now())
 
 

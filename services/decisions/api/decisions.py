@@ -22,12 +22,12 @@ def router(counter: Counter) -> APIRouter:
 
     @routes.get("/decisions", name="decisions.decisions.list", summary="Decisions about a pilot, newest first")
     async def page(grant: Granted, pilot_id: UUID, cursor: Cursor = None, limit: Limit = 50) -> DecisionPage:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             return await reading.list_decisions(tx, grant, pilot_id, limit, cursor)
 
     @routes.get("/decisions/{decision_id}", name="decisions.decisions.show", summary="A decision as issued")
     async def show(decision_id: UUID, grant: Granted) -> DecisionView:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             return await reading.show_decision(tx, grant, decision_id)
 
     @routes.post(
@@ -44,7 +44,7 @@ def router(counter: Counter) -> APIRouter:
 
     @routes.get("/chains/{authority}", name="decisions.chains.show", summary="An authority's chain, recomputed")
     async def chain(authority: Annotated[str, Path(max_length=64)], grant: Granted) -> ChainView:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             return await reading.show_chain(tx, grant, authority)
 
     return routes

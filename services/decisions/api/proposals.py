@@ -36,7 +36,7 @@ def router(counter: Counter) -> APIRouter:
 def _drafting(routes: APIRouter, counter: Counter) -> None:
     @routes.get("", name="decisions.proposals.show", summary="A proposal as it stands")
     async def show(proposal_id: UUID, grant: Granted) -> ProposalView:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             return await proposals.show(counter.desk, tx, grant, proposal_id)
 
     @routes.put("", name="decisions.proposals.edit", summary="Write a draft, or one that came back, anew")

@@ -32,16 +32,16 @@ def router(counter: Counter, asyncapi: Mapping[str, Any]) -> APIRouter:
         limit: Limit = 50,
     ) -> RegisterPage:
         search = Search(words=q, sector=sector, province=province, state=state and state.value)
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             return await public.show_register(tx, search, limit, cursor)
 
     @routes.get("/register/{code}", name="decisions.register.show", summary="One pilot of the register")
     async def entry(code: Annotated[str, Path(max_length=64)]) -> RegisterEntry:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             return await public.show_entry(tx, code)
 
     async def count() -> Statistics:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             return await public.show_statistics(counter.desk, tx, counter.clock.now())
 
     kept = Kept(count, seconds=counter.figures_seconds)

@@ -157,10 +157,9 @@ def _line(row: dict[str, Any]) -> http.DecisionLine:
 
 
 async def show_chain(tx: Tx, grant: Grant, authority: str) -> http.ChainView:
-    """Recompute the authority's chain from its first decision. An officer sees that of the own authority."""
+    """Recompute the authority's chain from its first decision, in a snapshot: a decision issued between two reads must not look like a
+    chain that was tampered with. An officer sees that of the own authority."""
     grant.check(authorities=(authority,), what="chain")
-    # The head and the decisions are two reads: one issued in between must not look like a chain that was tampered with.
-    await decisions.stand_still(tx)
     expected = await decisions.chain(tx, authority)
     walk = Walk()
     async for data in decisions.chained(tx, authority):

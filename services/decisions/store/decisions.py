@@ -41,11 +41,6 @@ async def chain(tx: Tx, authority: str) -> Chain:
     return Chain(**row) if row else Chain(authority)
 
 
-async def stand_still(tx: Tx) -> None:
-    """All that this transaction reads, it reads as of one instant, whatever others commit meanwhile. Asked before anything else."""
-    await tx.execute("set transaction isolation level repeatable read, read only")
-
-
 async def save_chain(tx: Tx, chain: Chain) -> None:
     await tx.execute(
         "update chain set length = %s, head = %s, year = %s, number = %s where authority = %s",

@@ -29,7 +29,7 @@ def router(counter: Counter) -> APIRouter:
     async def of_pilot(
         pilot_id: UUID, grant: Granted, state: State = None, cursor: Cursor = None, limit: Limit = 50
     ) -> FindingPage:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             await check(tx, grant, pilot_id)
             return await showing.found(tx, pilot_id=pilot_id, state=state, cursor=cursor, limit=limit)
 
@@ -46,7 +46,7 @@ def router(counter: Counter) -> APIRouter:
     ) -> FindingPage:
         # Who is confined to an authority sees its findings alone; a token that names none sees nothing.
         authority = None if grant.sees_all else grant.authority or ""
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             return await showing.found(
                 tx, authority=authority, state=state, rule=rule, severity=severity, cursor=cursor, limit=limit
             )
@@ -55,13 +55,13 @@ def router(counter: Counter) -> APIRouter:
         "/pilots/{pilot_id}/usage", name="monitoring.usage", summary="What is used of each cap, and what is left"
     )
     async def usage(pilot_id: UUID, grant: Granted) -> Usage:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             await check(tx, grant, pilot_id)
             return await showing.usage(counter.desk, tx, pilot_id, counter.clock.now())
 
     @routes.get("/pilots/{pilot_id}/risk", name="monitoring.risk", summary="The explained risk as it is now")
     async def risk(pilot_id: UUID, grant: Granted) -> RiskView:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             await check(tx, grant, pilot_id)
             return await showing.risk(tx, pilot_id, counter.clock.now())
 

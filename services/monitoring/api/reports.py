@@ -75,7 +75,7 @@ def router(counter: Counter) -> APIRouter:
 
     @routes.get("/reports", name="monitoring.reports.list", summary="Records of a pilot and what became of them")
     async def show(pilot_id: UUID, grant: Granted, cursor: Cursor = None, limit: Limit = 50) -> ReportPage:
-        async with counter.db.tx() as tx:
+        async with counter.db.snapshot() as tx:
             await check(tx, grant, pilot_id)
             return await showing.reports(tx, pilot_id, cursor, limit)
 

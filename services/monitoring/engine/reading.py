@@ -91,7 +91,9 @@ class Arrival:
     @property
     def signed(self) -> bytes:
         """SHA-256 of the signature that it bears, right or wrong; empty when it bears none."""
-        return next((hashlib.sha256(value).digest() for key, value in self.record.headers if key == SIGNATURE), b"")
+        return next(
+            (hashlib.sha256(value or b"").digest() for key, value in self.record.headers if key == SIGNATURE), b""
+        )
 
     def header(self, name: str) -> str | None:
         found = next((value for key, value in self.record.headers if key == name), None)
