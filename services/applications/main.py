@@ -73,7 +73,8 @@ def build(settings: Settings) -> Service:
         settings,
         app,
         resources=[db, kafka, verifier],
-        tasks={Role.API: [tick.run, figures.run], Role.RELAY: [relay.run], Role.WORKER: [consumer.run, due_clocks.run]},
+        always=[tick.run],
+        tasks={Role.API: [figures.run], Role.RELAY: [relay.run], Role.WORKER: [consumer.run, due_clocks.run]},
     )
 
 

@@ -107,8 +107,9 @@ def build(settings: Settings) -> Service:
         settings,
         app,
         resources=[db, kafka, verifier, producing],
+        always=[tick.run],
         tasks={
-            Role.API: [tick.run, figures.run],
+            Role.API: [figures.run],
             Role.RELAY: [relay.run],
             Role.WORKER: [consumer.run, engine.run, producing.run, due_clocks.run, tidying.run],
         },

@@ -173,9 +173,14 @@ async def keys_set_aside(tx: Tx, consumer: str, keys: Collection[bytes]) -> set[
 
 
 async def due_keys(tx: Tx, consumer: str, *, most: int = 200) -> list[bytes]:
-    """Keys with a parked row whose next try is due."""
+    """Keys of queues whose head is parked and to be tried again, those first that are due longest: none is starved by others."""
     cursor = await tx.execute(
-        "select distinct key from set_aside where consumer = %s and state = 'parked' and try_at <= clock_timestamp() limit %s",
+        """
+        select key from (
+            select distinct on (topic, key) key, state, try_at from set_aside
+            where consumer = %s and state in ('parked', 'poison') order by topic, key, id
+        ) heads where state = 'parked' and try_at <= clock_timestamp() group by key order by min(try_at) limit %s
+        """,
         (consumer, most),
     )
     return [bytes(row["key"]) for row in await cursor.fetchall()]

@@ -127,7 +127,7 @@ class Outcomes:
         self, caught_up: Callable[[Collection[str]], Awaitable[bool]], awaits: Mapping[str, Collection[str]]
     ) -> None:
         """Give up heads that waited longer than the policy says, where the topics they wait for are consumed to the end with
-        nothing parked or poisoned: what they name will not come."""
+        nothing parked or poisoned: what they name will not come. Each is tried once more, for it may have come just now."""
         async with self._db.tx() as tx:
             old = await inbox.expirable(tx, self._consumer, older_than=self.policy.expires)
             busy = (
@@ -137,12 +137,7 @@ class Outcomes:
             awaited = awaits.get(kept.topic, ())
             if busy.intersection(set(awaited) - {kept.topic}) or not await caught_up(awaited):
                 continue
-            async with self._db.tx() as tx:
-                if await inbox.relock(tx, self._consumer, kept):
-                    await inbox.give_up(tx, kept, "dead", "what it names did not arrive in time")
-                    log.error(
-                        "record_given_up", consumer=self._consumer, topic=kept.topic, key=_text(kept.key), row=kept.id
-                    )
+            await self._again(kept, last=True)
             await self.drain(kept.key or b"")
 
     async def _taken(self, record: RawRecord, received: Received[Any]) -> Outcome:
@@ -193,15 +188,15 @@ class Outcomes:
             return Outcome.PARKED, False
         return None, entry.others_wait
 
-    async def _again(self, head: Kept) -> bool:
-        """Try a parked head; True when it was handled, so that others may now be handled too."""
+    async def _again(self, head: Kept, *, last: bool = False) -> bool:
+        """Try a parked head; True when it was handled, so that others may now be handled too. The ``last`` time it waits no longer."""
         received: Received[Any] | None = None
         try:
             received = decode(head, self._types.get(head.topic, {}))
             if received is None:
                 return await self._retried(head, None)
             with context.bound(received.meta.correlation_id, received.meta.id):
-                return await self._patiently(lambda: self._retried(head, received))
+                return await self._patiently(lambda: self._retried(head, received, last=last))
         except Poison as poison:
             async with self._db.tx() as tx:
                 if await inbox.relock(tx, self._consumer, head):
@@ -209,7 +204,7 @@ class Outcomes:
             self._say_poison(head, str(poison))
             return False
 
-    async def _retried(self, head: Kept, received: Received[Any] | None) -> bool:
+    async def _retried(self, head: Kept, received: Received[Any] | None, *, last: bool = False) -> bool:
         async with self._db.tx() as tx:
             if await inbox.relock(tx, self._consumer, head) is None:
                 return False
@@ -218,6 +213,12 @@ class Outcomes:
                     if received is not None:
                         await self._handle(tx, received)
             except NotYet as not_yet:
+                if last:
+                    await inbox.give_up(tx, head, "dead", f"{not_yet.waits_for} did not arrive in time")
+                    log.error(
+                        "record_given_up", consumer=self._consumer, topic=head.topic, key=_text(head.key), row=head.id
+                    )
+                    return False
                 pause = min(self.policy.longest_pause, 0.5 * 2.0 ** min(head.attempts, 10))
                 await inbox.keep_waiting(tx, head, not_yet.waits_for, pause_seconds=pause)
                 return False

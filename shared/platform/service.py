@@ -59,11 +59,12 @@ class Resource(Protocol):
 
 @dataclass(frozen=True)
 class Service:
-    """All parts of one process of a service."""
+    """All parts of one process of a service. ``always`` runs whatever the roles of the process are."""
 
     settings: ServiceSettings
     app: FastAPI
     resources: Sequence[Resource] = ()
+    always: Sequence[Task] = ()
     tasks: Mapping[Role, Sequence[Task]] = field(default_factory=dict)
 
 
@@ -101,6 +102,7 @@ async def _run_open(service: Service, stop: asyncio.Event) -> None:
         role: [asyncio.ensure_future(_guarded(task, stops[role])) for task in service.tasks.get(role, ())]
         for role in settings.roles
     }
+    always = [asyncio.ensure_future(_guarded(task, stop)) for task in service.always]
     server = _Server(
         uvicorn.Config(
             service.app,
@@ -115,7 +117,7 @@ async def _run_open(service: Service, stop: asyncio.Event) -> None:
         )
     )
     serving = asyncio.ensure_future(_serve(server, stop))
-    everything = [serving, *(task for tasks in running.values() for task in tasks)]
+    everything = [serving, *always, *(task for tasks in running.values() for task in tasks)]
     stopping = asyncio.ensure_future(stop.wait())
     log.info("service_started", roles=sorted(settings.roles), port=settings.service_port)
     try:
@@ -126,7 +128,7 @@ async def _run_open(service: Service, stop: asyncio.Event) -> None:
         stopping.cancel()
         stop.set()
         server.should_exit = True
-        await _finish([serving], settings.shutdown_seconds)
+        await _finish([serving, *always], settings.shutdown_seconds)
         for role in (Role.API, Role.WORKER, Role.RELAY):
             stops[role].set()
             await _finish(running.get(role, []), settings.shutdown_seconds)

@@ -10,6 +10,7 @@ import pytest
 
 from shared.contracts.base import Event
 from shared.contracts.errors import Poison
+from shared.platform import inbox
 from shared.platform.bus import Policy
 from tests.platform.garden import QUICK, Bed, Garden, Planted, Watered, eventually, planted, record_of, running, watered
 
@@ -66,6 +67,40 @@ async def test_a_parked_record_is_dead_only_when_it_is_old_and_nothing_it_waits_
         await bed.resend_all()
         await bed.water_is(tree.key, [1])
         await bed.aside_is("done")
+
+
+async def test_what_has_become_possible_meanwhile_is_not_given_up(bed: Bed) -> None:
+    tree = planted()
+    consumer = bed.consumer(Policy(drain_seconds=3600))
+    async with running(consumer):
+        await bed.send(bed.waters, watered(tree.key, 1))
+        await bed.aside_is("parked")
+        async with bed.garden.db.tx() as tx:
+            await tx.execute("update set_aside set waits_since = now() - interval '25 hours'")
+            await tx.execute("insert into tree (id) values (%s)", (tree.key,))
+        await bed.quiet()
+        await consumer._outcomes.expire(consumer._caught_up, consumer._awaits)
+        await bed.water_is(tree.key, [1])
+        await bed.aside_is()
+
+
+async def test_only_heads_are_due_and_those_first_that_are_due_longest(bed: Bed) -> None:
+    early, late, resting = planted(), planted(), planted()
+    async with running(bed.consumer(Policy(drain_seconds=3600))):
+        for tree in (late, early, resting):
+            for litres in range(2):
+                await bed.send(bed.waters, watered(tree.key, litres))
+        await eventually(lambda: _count(bed.garden, 6), what="six set aside")
+    async with bed.garden.db.tx() as tx:
+        for tree, since in ((early, "-2 hours"), (late, "-1 hour"), (resting, "1 hour")):
+            await tx.execute(
+                "update set_aside set try_at = now() + %s::interval where key = %s and id in "
+                "(select min(id) from set_aside group by key)",
+                (since, str(tree.key).encode()),
+            )
+        due = await inbox.due_keys(tx, bed.group)
+        assert due == [str(early.key).encode(), str(late.key).encode()]
+        assert await inbox.due_keys(tx, bed.group, most=1) == due[:1]
 
 
 async def _count(garden: Garden, number: int) -> bool:
