@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from deploy.cli.eventlog import event_log
 from deploy.cli.failing import Failure
@@ -39,17 +40,20 @@ def replay(
     if all_ and (authority or pilot):
         raise Failure("--authority and --pilot go with a number, not with --all.", 2)
     wanted = Wanted(decision, authority, pilot) if decision is not None else None
-    found = run(_replay(site_named(instance), wanted))
+    with Console(stderr=True).status("Reading the log …"):  # shown in a terminal only
+        replays = run(_replay(site_named(instance), wanted))
+    found = []
+    for one in replays:
+        found.append(one)
+        if not as_json:
+            _print(one, details=not all_)
     if as_json:
         print_json([{**one.model_dump(mode="json"), "identical": one.identical} for one in found])
-    else:
-        for one in found:
-            _print(one, details=not all_)
     if not all(one.identical for one in found):
         raise typer.Exit(1)
 
 
-async def _replay(site: Site, wanted: Wanted | None) -> list[Replay]:
+async def _replay(site: Site, wanted: Wanted | None) -> Iterable[Replay]:
     if site.kafka is None:
         raise Failure("The log is read from Kafka itself: set HAUKIEM_KAFKA.", 2)
     calendar = load_calendar()

@@ -6,6 +6,7 @@ import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -163,16 +164,20 @@ def _plain(number: str) -> str:
     return unicodedata.normalize("NFC", number).strip().upper().replace("Đ", "D")
 
 
-async def replay_all(log: EventLog, calendar: Calendar) -> list[Replay]:
-    """Replay every decision of the log, reading it once."""
+async def replay_all(log: EventLog, calendar: Calendar) -> Iterator[Replay]:
+    """Replay every decision of the log, reading it once; each is worked out when it is asked for."""
     records = await log.whole(TOPICS)
     issued = issued_in(records)
     chains = Chains.of(issued)
     by_pilot: dict[str, list[Logged]] = {}
     for record in records:
         by_pilot.setdefault(record.key, []).append(record)
-    told = {key: recompute(mine, calendar) for key, mine in by_pilot.items()}
-    return [_replayed(one, by_pilot[one.key], chains, told[one.key]) for one in issued]
+
+    @cache
+    def told(key: str) -> list[Told]:
+        return recompute(by_pilot[key], calendar)
+
+    return (_replayed(one, by_pilot[one.key], chains, told(one.key)) for one in issued)
 
 
 def replay_in(record: Logged, mine: Sequence[Logged], chains: Chains, calendar: Calendar) -> Replay:

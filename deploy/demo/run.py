@@ -125,7 +125,7 @@ async def _sum_up(place: Place, stage: Stage, began: float, steps: int) -> Playe
     await wait_for_quiet(list(stage.ops.ops.values()), until)
     async with event_log(place.kafka) as log:
         seen = await look(stage, log)
-        replays = await replay_all(log, stage.calendar)
+        replays = list(await replay_all(log, stage.calendar))
     found = await invariants.check(stage, seen, replays)
     summed = summary.summarise(stage, seen, found, until, time.monotonic() - began, steps)
     return Played(summed, seen, stage)
