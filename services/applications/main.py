@@ -48,7 +48,7 @@ def build(settings: Settings) -> Service:
 
     desk = Desk(load.load(), load.parse, load.load_calendar(), outbox)
     consumer = Consumer(db, kafka, NAME, consumers.handlers(desk, clock), metrics, poison_limit=settings.poison_limit)
-    due_clocks = Sweep(db, clock, sweep.fire(desk), metrics)
+    due_clocks = Sweep(db, clock, sweep.fire(desk), metrics, kinds=sweep.KINDS)
     tick = LoopTick()
     figures = Figures("domain", gauges.FIGURES, gauges.counting(db), metrics, seconds=settings.figures_seconds)
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+from services.applications.core.model import ClockKind
 from services.applications.handlers import filing, moves
 from services.applications.handlers.desk import Desk
 from shared.platform.db import Tx
 from shared.platform.deadlines import Deadline
 from shared.platform.sweep import Fire
+
+KINDS: tuple[str, ...] = (filing.SUPPLEMENT_ANSWER, *get_args(ClockKind))
+"""The kinds of deadlines that this service arms."""
 
 
 def fire(desk: Desk) -> Fire:

@@ -72,7 +72,7 @@ def build(settings: Settings) -> Service:
     )
     producing = Producing(db, kafka, METRICS.name, metrics)
     tidying = Tidying(db, timedelta(days=settings.rejected_days))
-    due_clocks = Sweep(db, clock, sweep.fire(desk), metrics)
+    due_clocks = Sweep(db, clock, sweep.fire(desk), metrics, kinds=sweep.KINDS)
     tick = LoopTick()
     figures = Figures("domain", gauges.FIGURES, gauges.counting(db), metrics, seconds=settings.figures_seconds)
 

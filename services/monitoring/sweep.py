@@ -8,6 +8,9 @@ from shared.platform.db import Tx
 from shared.platform.deadlines import Deadline
 from shared.platform.sweep import Fire
 
+KINDS = (facts.AFTER_END,)
+"""The kinds of deadlines that this service arms."""
+
 
 def fire(desk: Desk) -> Fire:
     """``deadline.due`` is the time at which what it fires happened, however late the sweep comes by."""

@@ -84,11 +84,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._db = db
         self._kafka = kafka
         self._metrics = metrics
-        # Named from the start: an alert on the first change needs the series of before.
-        metrics.cluster_changed.labels(group)
+        metrics.know(metrics.cluster_changed, [group])
+        metrics.know(metrics.retries, [group], ["transient", "unexpected"])
         metrics.stopped.labels(group).set(0)
-        for why in ("transient", "unexpected"):
-            metrics.retries.labels(group, why)
         self._awaits = {topic: [t for t in handlers if t != topic] or [topic] for topic in handlers}
         self._outcomes = Outcomes(
             db, group, handlers, metrics, policy or Policy(poison_limit=poison_limit), lambda: self._cluster

@@ -53,7 +53,7 @@ class Figures(Collector):
         self._seconds = seconds
         self._counted: Counted = {}
         self._at = 0.0
-        metrics.figures_failures.labels(of)
+        metrics.know(metrics.figures_failures, [of])
         metrics.registry.register(self)
 
     async def run(self, stop: asyncio.Event) -> None:

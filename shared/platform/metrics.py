@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import product
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
@@ -82,6 +85,12 @@ class Metrics:
     def gauge(self, name: str, text: str, *labels: str) -> Gauge:
         """A gauge ``haukiem_<name>``."""
         return Gauge(f"haukiem_{name}", text, labels, registry=self.registry)
+
+    @staticmethod
+    def know(counter: Counter, *values: Collection[str]) -> None:
+        """Have the counter show 0 for each combination of these values of its labels: an alert on the first time needs the series of before."""
+        for each in product(*values):
+            counter.labels(*each)
 
     def render(self) -> bytes:
         """The exposition of all collectors in Prometheus' text format."""

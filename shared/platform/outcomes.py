@@ -48,6 +48,10 @@ class Outcome(StrEnum):
     FENCED = "fenced"
 
 
+_UNPARKED = "unparked"
+"""Counted beside the outcomes: what was parked and is done."""
+
+
 class AtLimit(Exception):
     """So many records are set aside as poison that the fault is likely ours: the consumer stops rather than set everything aside."""
 
@@ -86,6 +90,7 @@ class Outcomes:
         self._types = {topic: {kind.type_name(): kind for kind in kinds} for topic, kinds in handlers.items()}
         self._handlers = handlers
         self._metrics = metrics
+        metrics.know(metrics.consumed, [consumer], [*handlers], [*Outcome, _UNPARKED])
         self.policy = policy
         self._cluster = cluster
 
@@ -223,7 +228,7 @@ class Outcomes:
                 await inbox.keep_waiting(tx, head, not_yet.waits_for, pause_seconds=pause)
                 return False
             await inbox.finish(tx, head)
-        self._metrics.consumed.labels(self._consumer, head.topic, "unparked").inc()
+        self._metrics.consumed.labels(self._consumer, head.topic, _UNPARKED).inc()
         log.info("record_unparked", topic=head.topic, key=_text(head.key))
         return True
 

@@ -36,6 +36,9 @@ class RateLimits:
         limits = {action: changed.get(action, rule.limit) for action, rule in access.items()}
         self._rates = {action: _read(limit) for action, limit in limits.items() if limit is not None}
         self._refused = metrics.rate_limited
+        for action, rates in self._rates.items():
+            by = [name for name, some in (("address", rates.each), ("process", rates.all)) if some]
+            metrics.know(metrics.rate_limited, [action], by)
         # Two counters for an address, and no list of its calls: nobody fills our memory by calling often.
         self._counted = SlidingWindowCounterRateLimiter(MemoryStorage())
 

@@ -89,8 +89,7 @@ class Relay:
         self._kafka = kafka
         self._outbox = outbox
         self._metrics = metrics
-        # Named from the start: an alert on the first change needs the series of before.
-        metrics.cluster_changed.labels("relay")
+        metrics.know(metrics.cluster_changed, ["relay"])
         self._republish = republish_on_new_cluster
         self._poll = poll_seconds
         self._batch = batch

@@ -10,13 +10,13 @@ A service's ``main.py`` reads::
         outbox = Outbox(topics.APPLICATIONS.name, "haukiem/applications")
         relay = Relay(db, kafka, outbox, metrics, republish_on_new_cluster=settings.republish_on_new_cluster)
         consumer = Consumer(db, kafka, "applications", consumers.handlers(...), metrics, poison_limit=settings.poison_limit)
-        sweep = Sweep(db, clock, sweeps.fire(...), metrics)
+        due_clocks = Sweep(db, clock, sweep.fire(...), metrics, kinds=sweep.KINDS)
         verifier = Verifier(settings.oidc_issuer, settings.oidc_audience)
         app = create_app("applications", settings, description=DESCRIPTION, access=access.APPLICATIONS, verifier=verifier, metrics=metrics,
                          health=Health(live={"consumer": consumer.alive}, ready={"postgres": db.ping, "kafka": kafka.ping}),
                          routers=[*api.routers(...), ops.router("applications", db, clock, outbox, [consumer])])
         return Service(settings, app, resources=[db, kafka, verifier],
-                       tasks={Role.RELAY: [relay.run], Role.WORKER: [consumer.run, sweep.run]})
+                       tasks={Role.RELAY: [relay.run], Role.WORKER: [consumer.run, due_clocks.run]})
 
     if __name__ == "__main__":
         service.main("applications", Settings, build, migrations=Path(__file__).parent / "migrations")

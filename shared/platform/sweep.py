@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,15 +46,25 @@ where pilot_id = %s and kind = %s and subject = %s and fired_at is null and arme
 
 
 class Sweep:
-    """Fires due deadlines. One sweep per service is active; ``swept_until`` says how far it has come, in the database and as a metric."""
+    """Fires due deadlines. One sweep per service is active; ``swept_until`` says how far it has come, in the database and as a metric.
+    ``kinds`` are those that the service arms."""
 
     def __init__(
-        self, db: Database, clock: Clock, fire: Fire, metrics: Metrics, *, poll_seconds: float | None = None
+        self,
+        db: Database,
+        clock: Clock,
+        fire: Fire,
+        metrics: Metrics,
+        *,
+        kinds: Collection[str],
+        poll_seconds: float | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
         self._fire = fire
         self._metrics = metrics
+        for counter in (metrics.fired, metrics.fire_failures):
+            metrics.know(counter, kinds)
         self._poll = poll_seconds or (0.03 if clock.is_sandbox else 1.0)
         self._beaten: tuple[datetime, float] | None = None
 

@@ -52,7 +52,7 @@ class Line:
         return [
             consumer.run,
             Relay(self.office.db, self.kafka, outbox, metrics).run,
-            Sweep(self.office.db, self.office.clock, sweep.fire(desk), metrics).run,
+            Sweep(self.office.db, self.office.clock, sweep.fire(desk), metrics, kinds=sweep.KINDS).run,
         ]
 
     @asynccontextmanager

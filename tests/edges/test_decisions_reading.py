@@ -340,6 +340,7 @@ async def test_prometheus_reads_the_queue_the_items_the_decisions_and_the_measur
     await office.figures.refresh()
     answer = await office.ask(None, "GET", "/metrics")
     assert 'haukiem_decisions_issued{kind="continue"} 1.0' in answer.text
+    assert 'haukiem_decisions_issued{kind="terminate"} 0.0' in answer.text
     assert 'haukiem_open_items{kind="finding"} 0.0' in answer.text
 
 

@@ -82,7 +82,7 @@ class Watering:
         )
         clock = WallClock()
         relay = Relay(self.db, self.kafka, self.outbox, self.metrics)
-        sweep = Sweep(self.db, clock, self.fire, self.metrics, poll_seconds=0.05)
+        sweep = Sweep(self.db, clock, self.fire, self.metrics, kinds=["water"], poll_seconds=0.05)
         app = create_app(
             "watering",
             self.settings,

@@ -46,7 +46,10 @@ def hand(tmp_path: Path) -> Hand:
 @asynccontextmanager
 async def sweeping(db: Database, hand: Hand, *fires: Fire, metrics: Metrics | None = None) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    tasks = [asyncio.create_task(Sweep(db, hand.clock, fire, metrics or Metrics("test")).run(stop)) for fire in fires]
+    tasks = [
+        asyncio.create_task(Sweep(db, hand.clock, fire, metrics or Metrics("test"), kinds=["a"]).run(stop))
+        for fire in fires
+    ]
     try:
         yield
     finally:

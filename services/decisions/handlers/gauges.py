@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.decisions.core.model import MeasureState
 from services.decisions.store import statistics
 from shared.contracts.events.decisions import ItemKind
+from shared.contracts.rules import DecisionKind
 from shared.platform.db import Database
 from shared.platform.figures import Count, Counted, Figure
 
@@ -13,7 +14,7 @@ FIGURES = (
     Figure("queue_oldest_opened_seconds", "When the oldest open case was opened, Unix seconds of domain time; 0: none"),
     Figure("items_overdue", "Open items whose clock ran out"),
     Figure("open_items", "Open items", ("kind",), tuple((kind.value,) for kind in ItemKind)),
-    Figure("decisions_issued", "Decisions issued", ("kind",)),
+    Figure("decisions_issued", "Decisions issued", ("kind",), tuple((kind.value,) for kind in DecisionKind)),
     Figure("interim_measures", "Interim measures", ("state",), tuple((state.value,) for state in MeasureState)),
 )
 

@@ -26,8 +26,7 @@ class Measures:
         self._samples = Counter(
             "haukiem_metric_samples", "Samples judged, by outcome", ["outcome"], registry=metrics.registry
         )
-        for outcome in ("accepted", "rejected", "duplicate"):
-            self._samples.labels(outcome)
+        metrics.know(self._samples, ["accepted", "rejected", "duplicate"])
         self._flush = Histogram(
             "haukiem_engine_flush_seconds", "Time of one flush", registry=metrics.registry, buckets=_SECONDS
         )

@@ -48,9 +48,8 @@ class Producing:
         self._db = db
         self._kafka = kafka
         self._topic = topic
-        self._changes = metrics.cluster_changed.labels(
-            "reports"
-        )  # named from the start, as an alert on the first needs
+        self._metrics = metrics
+        metrics.know(metrics.cluster_changed, ["reports"])
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
         self._cluster: str | None = None
@@ -163,7 +162,7 @@ class Producing:
             changed = await producing.know_cluster(tx, cluster)
             again = await producing.count_produced(tx) if changed else 0
         if changed:
-            self._changes.inc()
+            self._metrics.cluster_changed.labels("reports").inc()
             log.error("kafka_cluster_changed", by="reports", now=cluster, requests=again)
         before, self._cluster = self._cluster, cluster
         self._known_at = asked_at
