@@ -281,6 +281,12 @@ def final_filed(
     )
 
 
+def incident_reported(pilot_id: UUID, when: datetime) -> a.IncidentReported:
+    return a.IncidentReported(
+        at=when, pilot_id=pilot_id, incident_id=uuid4(), known_at=when, kind="crowd", description="Chen lấn ở cửa."
+    )
+
+
 def reply_filed(pilot_id: UUID, when: datetime, answers: UUID) -> a.ReplyFiled:
     return a.ReplyFiled(at=when, pilot_id=pilot_id, reply_id=uuid4(), answers=answers, text="Chúng tôi đồng ý.")
 
@@ -339,6 +345,8 @@ class Office:
     def hear(self, event: Event) -> tuple[Event, ...]:
         """What another service told."""
         self._know((event,))
+        if isinstance(event, a.IncidentReported):
+            return ()
         if isinstance(event, a.DecisionApplied):
             self.book = issuing.applied(pilots.moved(self.book, event), event)
             return ()
@@ -369,7 +377,7 @@ class Office:
         """A content that holds: verdicts on all findings, every fact of the pilot as evidence."""
         verdict = more.pop("verdict", "rejected" if kind == "continue" else "confirmed")
         judged = [i.subject_id for i in items if i.kind in findings.FINDING_KINDS and i.subject_id is not None]
-        bound = tuple(fact.ref for fact in self.facts.values() if fact.bindable)
+        bound = more.setdefault("evidence", tuple(fact.ref for fact in self.facts.values() if fact.bindable))
         return Content(
             **{
                 "kind": kind,
@@ -377,11 +385,16 @@ class Office:
                 "reasons": "Hồ sơ cho thấy.",
                 "public_reasons": "Vì an toàn của khán giả.",
                 "legal_bases": (BASIS,),
-                "evidence": bound,
+                "about": evidence.subjects([self.facts[ref.event_id] for ref in bound]),
                 "verdicts": tuple(VerdictOnFinding(finding_id=f, verdict=verdict) for f in judged),
                 **more,
             }
         )
+
+    def telling(self, *of: Event) -> tuple[m.EventRef, ...]:
+        """These events as evidence."""
+        hashes = {content_hash(event.data()) for event in of}
+        return tuple(fact.ref for fact in self.facts.values() if fact.sha256 in hashes)
 
     def draft(self, now: datetime, kind: str, *items: Item, by: Actor = LAN, **more: Any) -> Proposal:
         proposal_id = uuid4()

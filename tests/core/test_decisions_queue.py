@@ -226,7 +226,7 @@ def test_the_hash_of_an_evidence_set_does_not_depend_on_its_order(found: list[tu
 def test_evidence_is_a_fact_of_this_pilot_and_never_its_risk() -> None:
     office, _, _ = breached()
     facts = list(office.facts.values())
-    assert evidence.bind([facts[0].event_id], office.facts, office.pilot_id) == (facts[0].ref,)
+    assert evidence.bind([facts[0].event_id], office.facts, office.pilot_id) == (facts[0],)
     foreign = replace(facts[0], pilot_id=uuid4())
     scored = replace(facts[0], kind="RiskAssessed")
     for fact, code in ((foreign, "evidence_unknown"), (scored, "evidence_not_allowed")):

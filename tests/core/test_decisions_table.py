@@ -36,6 +36,7 @@ from tests.decisions_kit import (
     finding_cleared,
     finding_opened,
     gate,
+    incident_reported,
     measure_taken,
     of_kind,
     refused,
@@ -65,6 +66,7 @@ def _with(frozen: FrozenRules, basis: str, **changes: object) -> FrozenRules:
         ("warn", "finding", {"legal_bases": ("law-0-0",)}, "legal_basis_unknown", "/legal_bases/0", 422),
         ("warn", "finding", {"verdict": "rejected"}, "verdict_contradicts", "/verdicts", 422),
         ("warn", "finding", {"verdicts": ()}, "verdict_missing", "/verdicts", 422),
+        ("continue", "finding", {"verdict": "confirmed"}, "verdict_not_confirmable", "/verdicts/0/verdict", 422),
         (
             "warn",
             "finding",
@@ -166,6 +168,42 @@ def test_an_act_that_is_not_in_force_is_no_basis(changes: dict[str, object]) -> 
     office.hear(finding_opened(event.pilot_id, at("2026-07-20 10:00")))
     with refused("legal_basis_not_in_force"):
         office.draft(TUESDAY, "continue", office.item("finding"))
+
+
+# No verdict without evidence
+
+
+def test_a_finding_is_confirmed_only_upon_evidence_about_it() -> None:
+    """What was seen of another finding proves nothing about this one; to reject it takes none."""
+    office, first, _ = breached()
+    second = finding_opened(office.pilot_id, TUESDAY, subject="y", severity=Severity.MAJOR)
+    office.hear(second)
+    items = [i for i in office.book.open_items if i.kind == "finding"]
+    proposal = office.draft(TUESDAY, "warn", *items, evidence=office.telling(first))
+    with pytest.raises(Refused) as caught:
+        office.submit(TUESDAY, proposal)
+    assert [(p.code, p.pointer) for p in caught.value.problems] == [("verdict_without_evidence", "/verdicts/1")]
+    assert str(second.finding_id) in caught.value.main.en
+    one_of_two = tuple(
+        VerdictOnFinding(finding_id=f, verdict=v)
+        for f, v in ((first.finding_id, "confirmed"), (second.finding_id, "rejected"))
+    )
+    office.edit(TUESDAY, proposal, office.content("warn", *items, evidence=office.telling(first), verdicts=one_of_two))
+    office.submit(TUESDAY, proposal)
+    assert office.now_of(proposal).state is ProposalState.ISSUED
+
+
+def test_an_interim_measure_tells_of_the_finding_that_it_was_taken_on() -> None:
+    office, _, taken = breached()
+    office.decide(TUESDAY, "warn", office.item("finding"), evidence=office.telling(taken))
+
+
+def test_a_report_of_an_incident_tells_of_the_finding_about_it() -> None:
+    office = running()
+    incident = incident_reported(office.pilot_id, TUESDAY)
+    office.hear(incident)
+    office.hear(finding_opened(office.pilot_id, TUESDAY, rule=m.RuleCode.INCIDENT, subject=str(incident.incident_id)))
+    office.decide(TUESDAY, "warn", office.item("finding"), evidence=office.telling(incident))
 
 
 def test_an_item_that_was_resolved_meanwhile_is_refused() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import uuid4
 
+import pytest
+
 from services.decisions.core import proposals
 from services.decisions.core.life import ProposalState
 from shared.contracts.events import decisions as d
@@ -154,6 +156,22 @@ def test_a_finding_that_clears_withdraws_what_was_proposed_about_it() -> None:
     proposal = office.draft(TUESDAY, "warn", office.item("finding"))
     office.hear(finding_cleared(opened, at("2026-07-21 12:00")))
     assert office.now_of(proposal).state is ProposalState.WITHDRAWN
+
+
+@pytest.mark.parametrize("grows", [True, False])
+def test_a_finding_that_changes_withdraws_what_rests_on_it_though_it_is_about_another(grows: bool) -> None:
+    office, opened, taken = breached()
+    other = finding_opened(office.pilot_id, TUESDAY, subject="y", severity=Severity.MAJOR)
+    office.hear(other)
+    item = office.item("finding", "cap_exceeded/crowd_peak/concurrent")
+    end = office.draft(TUESDAY, "terminate", item)
+    alone = office.draft(TUESDAY, "terminate", item, evidence=office.telling(opened, taken))
+    asked = office.submit(TUESDAY, end)
+    assert names(asked) == ["ReplyRequested"]
+    now = at("2026-07-21 12:00")
+    office.hear(finding_escalated(other, now, Severity.CRITICAL) if grows else finding_cleared(other, now))
+    assert office.now_of(end).closed_reason == "evidence_changed"
+    assert office.now_of(alone).live
 
 
 def test_bytes_that_are_no_longer_what_was_bound_are_refused_at_the_signature() -> None:

@@ -326,6 +326,35 @@ async def test_new_facts_about_the_finding_withdraw_the_proposal_before_it_is_si
     assert (await office.get("lan", path))["closed_reason"] == "evidence_changed"
 
 
+async def test_a_measure_that_is_long_gone_is_evidence_about_its_finding_and_what_rests_on_it_falls_with_that(
+    office: Office,
+) -> None:
+    pilot_id, finding_id, measure_id = await office.breached()
+    await issue(office, pilot_id, "lift_measure", "measure")
+    other = kit.finding_opened(pilot_id, office.now, subject="y", severity=Severity.MAJOR, finding_id=uuid4())
+    await office.hear(other)
+    case = await office.case_of(pilot_id)
+    taken = [fact["event_id"] for fact in case["facts"] if fact["about"] == str(measure_id)]
+    items = [one for one in case["items"] if one["state"] == "open"]
+    about = {one["subject_id"]: one for one in items}
+    drafts = [
+        await office.post(
+            "lan",
+            f"/cases/{case['case_id']}/proposals",
+            content(case, "refer_sanction", about[str(named)], evidence=taken),
+        )
+        for named in (finding_id, other.finding_id)
+    ]
+    first, second = (f"/proposals/{draft['proposal_id']}" for draft in drafts)
+    assert (await office.post("lan", f"{first}/submit", {}))["state"] == "awaiting_second"
+    assert await office.refused("lan", f"{second}/submit", {}) == (422, "verdict_without_evidence")
+    opened_again = kit.finding_opened(pilot_id, office.now, finding_id=finding_id)
+    await office.hear(kit.finding_cleared(opened_again, office.now))
+    for path in (first, second):
+        found = await office.get("lan", path)
+        assert (found["state"], found["closed_reason"]) == ("withdrawn", "evidence_changed")
+
+
 @pytest.mark.parametrize("round_", range(8))
 async def test_a_lapse_that_races_with_a_confirmation_leaves_exactly_one_of_them(office: Office, round_: int) -> None:
     pilot_id, _, measure_id = await office.breached()

@@ -236,10 +236,12 @@ class Change:
                 if other.state is ProposalState.AWAITING_SECOND:
                     self.move(left, ProposalState.RETURNED, closed_reason="together_changed")
 
-    def withdraw_naming(self, items: Iterable[UUID], reason: str) -> None:
+    def withdraw_naming(self, items: Iterable[UUID], reason: str, *, resting_on: UUID | None = None) -> None:
+        """Withdraw the live proposals that name one of ``items``, or whose evidence tells of ``resting_on``."""
         named = set(items)
-        for proposal in tuple(self.book.proposals.values()):
-            if proposal.live and named & set(proposal.content.items):
+        for proposal_id in tuple(self.book.proposals):
+            proposal = self.book.proposals[proposal_id]
+            if proposal.live and (named & set(proposal.content.items) or resting_on in proposal.content.about):
                 self.withdraw(proposal, reason)
 
     # The rest

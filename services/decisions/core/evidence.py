@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -39,8 +39,8 @@ class Fact:
         return EventRef(event_id=self.event_id, sha256=self.sha256)
 
 
-def bind(ids: Sequence[UUID], facts: Mapping[UUID, Fact], pilot_id: UUID) -> tuple[EventRef, ...]:
-    """Bind the facts named by ``ids``. Refused: an event of another pilot or of nobody, and what is never evidence."""
+def bind(ids: Sequence[UUID], facts: Mapping[UUID, Fact], pilot_id: UUID) -> tuple[Fact, ...]:
+    """The facts to bind, named by ``ids``. Refused: an event of another pilot or of nobody, and what is never evidence."""
     bound = []
     for n, event_id in enumerate(ids):
         fact = facts.get(event_id)
@@ -48,8 +48,13 @@ def bind(ids: Sequence[UUID], facts: Mapping[UUID, Fact], pilot_id: UUID) -> tup
             raise Refused("evidence_unknown", f"/evidence/{n}", status=422, event_id=event_id)
         if not fact.bindable:
             raise Refused("evidence_not_allowed", f"/evidence/{n}", status=422, kind=fact.kind)
-        bound.append(fact.ref)
+        bound.append(fact)
     return tuple(bound)
+
+
+def subjects(bound: Iterable[Fact]) -> tuple[UUID, ...]:
+    """What the facts tell of, each once."""
+    return tuple(dict.fromkeys(fact.about for fact in bound if fact.about is not None))
 
 
 def check_unchanged(bound: Sequence[EventRef], facts: Mapping[UUID, Fact]) -> None:

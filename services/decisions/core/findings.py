@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from uuid import UUID
 
 from services.decisions.core.change import Change, Step
 from services.decisions.core.clocks import case_clock
@@ -28,6 +30,19 @@ def item_of(book: Book, finding_id: object) -> Item | None:
         if item.kind in FINDING_KINDS and item.subject_id == finding_id:
             return item
     return None
+
+
+def told_of(book: Book, subjects: Iterable[UUID]) -> tuple[UUID, ...]:
+    """What facts about ``subjects`` tell of: with a measure also the finding that it was taken on, with an incident the finding about it."""
+    by_incident = {f.subject: f.finding_id for f in book.findings.values() if f.rule is RuleCode.INCIDENT}
+    found: list[UUID] = []
+    for subject in subjects:
+        found.append(subject)
+        measure = book.measures.get(subject)
+        finding_id = by_incident.get(str(subject)) if measure is None else measure.finding_id
+        if finding_id is not None:
+            found.append(finding_id)
+    return tuple(dict.fromkeys(found))
 
 
 def opened(book: Book, event: FindingOpened, calendar: Calendar) -> Step:
@@ -102,8 +117,8 @@ def _open(change: Change, finding: Finding) -> None:
 
 
 def _evidence_changed(change: Change, finding: Finding) -> None:
-    """Withdraw what was proposed about this finding, or about the measure that was taken on it."""
+    """Withdraw what was proposed about this finding or about the measure that was taken on it, and what else rests on what was told of it."""
     about = {finding.finding_id}
     about.update(m.measure_id for m in change.book.measures.values() if m.finding_id == finding.finding_id)
     named = [item.item_id for item in change.book.open_items if item.subject_id in about]
-    change.withdraw_naming(named, "evidence_changed")
+    change.withdraw_naming(named, "evidence_changed", resting_on=finding.finding_id)

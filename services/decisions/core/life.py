@@ -53,7 +53,7 @@ EDITABLE = frozenset({ProposalState.DRAFT, ProposalState.RETURNED})
 
 @dataclass(frozen=True)
 class Content:
-    """What a proposal says. ``evidence`` was bound by hash when it was written."""
+    """What a proposal says. ``evidence`` was bound by hash when it was written; ``about`` is what it tells of: ids of findings, measures …"""
 
     kind: str
     items: tuple[UUID, ...]
@@ -61,6 +61,7 @@ class Content:
     public_reasons: str
     legal_bases: tuple[str, ...]
     evidence: tuple[EventRef, ...] = ()
+    about: tuple[UUID, ...] = ()
     verdicts: tuple[VerdictOnFinding, ...] = ()
     caps: tuple[Cap, ...] = ()
     remedy_text: str | None = None

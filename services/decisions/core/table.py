@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.decisions.core import findings
 from services.decisions.core.findings import FINDING_KINDS
 from services.decisions.core.life import Content
 from services.decisions.core.model import CONFIRMED, FINAL, OBJECTION, Book, Case, Item, MeasureState
@@ -111,7 +112,7 @@ def check(book: Book, case: Case, content: Content, authority: str, now: datetim
 
 
 def filled(book: Book, content: Content) -> Content:
-    """The content with what follows from its item: gate, measure, suspension. Refused where what was given disagrees."""
+    """The content with what follows from its items and its evidence. Refused where what was given of gate, measure or suspension disagrees."""
     items = [book.items[i] for i in content.items if i in book.items]
     gate = _only(items, {"permit", "object", "refuse"}, content.kind, lambda item: item.subject)
     measure = _only(items, {"confirm_measure", "lift_measure"}, content.kind, lambda item: item.subject_id)
@@ -123,7 +124,7 @@ def filled(book: Book, content: Content) -> Content:
     ):
         if given is not None and given != found:
             raise Refused("follows_from_item", f"/{name}", status=422, field=name)
-    return replace(content, gate=gate, measure_id=measure, lifts=lifts)
+    return replace(content, gate=gate, measure_id=measure, lifts=lifts, about=findings.told_of(book, content.about))
 
 
 def _lifted(item: Item) -> UUID | None:
@@ -225,6 +226,13 @@ def _verdicts(book: Book, content: Content, row: DecisionType, complete: bool) -
         yield Flaw("verdict_twice", "/verdicts")
     if complete and named - given:
         yield Flaw("verdict_missing", "/verdicts", params={"count": len(named - given)})
+    for n, verdict in enumerate(content.verdicts):
+        if verdict.verdict != "confirmed":
+            continue
+        if not row.evidence:
+            yield Flaw("verdict_not_confirmable", f"/verdicts/{n}/verdict", params={"kind": content.kind})
+        elif complete and content.evidence and verdict.finding_id not in content.about:
+            yield Flaw("verdict_without_evidence", f"/verdicts/{n}", params={"finding_id": verdict.finding_id})
     if row.evidence and named and given >= named and all(v.verdict == "rejected" for v in content.verdicts):
         yield Flaw("verdict_contradicts", "/verdicts", params={"kind": content.kind})
 

@@ -28,8 +28,8 @@ async def draft(
 ) -> http.ProposalView:
     actor, proposal_id = actor_of(grant), uuid7()
     pilot_id = await pilot_of_case(tx, grant, case_id)
-    before = await desk.load(tx, pilot_id, case_id=case_id, names=sent.items)
     content = await _content(tx, pilot_id, sent)
+    before = await desk.load(tx, pilot_id, case_id=case_id, names=(*sent.items, *content.about))
     after, events = proposals.draft(before, actor, proposal_id, content, now, desk.calendar)
     await desk.books.save(tx, before, after, events)
     return showing.proposal(after.proposals[proposal_id], after.pilot.rules)
@@ -40,8 +40,8 @@ async def edit(
 ) -> http.ProposalView:
     actor = actor_of(grant)
     pilot_id = await pilot_of_proposal(tx, grant, proposal_id)
-    before = await desk.load(tx, pilot_id, names=(*sent.items, proposal_id))
     content = await _content(tx, pilot_id, sent)
+    before = await desk.load(tx, pilot_id, names=(*sent.items, *content.about, proposal_id))
     after, events = proposals.edit(before, actor, proposal_id, content, now, desk.calendar)
     await desk.books.save(tx, before, after, events)
     return showing.proposal(after.proposals[proposal_id], after.pilot.rules)
@@ -134,13 +134,15 @@ async def _issuing(
 
 async def _content(tx: Tx, pilot_id: UUID, sent: http.ProposalWrite) -> Content:
     facts = await cases.facts(tx, pilot_id, sent.evidence)
+    bound = evidence.bind(sent.evidence, facts, pilot_id)
     return Content(
         kind=sent.kind,
         items=sent.items,
         reasons=sent.reasons,
         public_reasons=sent.public_reasons,
         legal_bases=sent.legal_bases,
-        evidence=evidence.bind(sent.evidence, facts, pilot_id),
+        evidence=tuple(fact.ref for fact in bound),
+        about=evidence.subjects(bound),
         verdicts=tuple(VerdictOnFinding(finding_id=v.finding_id, verdict=v.verdict) for v in sent.verdicts),
         caps=tuple(cap.cap() for cap in sent.caps),
         remedy_text=sent.remedy_text,

@@ -88,6 +88,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Quyết định loại {kind} cần ít nhất một phát hiện được xác nhận.",
         "A decision of the kind {kind} needs at least one confirmed finding.",
     ),
+    "verdict_not_confirmable": (
+        "Quyết định loại {kind} không cần chứng cứ nên không xác nhận phát hiện nào, chỉ có thể bác bỏ.",
+        "A decision of the kind {kind} takes no evidence, so it confirms no finding; it may reject it.",
+    ),
+    "verdict_without_evidence": (
+        "Không xác nhận được phát hiện {finding_id}: chưa gắn chứng cứ nào về phát hiện đó.",
+        "The finding {finding_id} cannot be confirmed: none of the bound evidence tells of it.",
+    ),
     "legal_basis_unknown": (
         "Căn cứ {legal_basis} không nằm trong các căn cứ áp dụng cho thử nghiệm này. Viện dẫn được: {known}.",
         "{legal_basis} is not among the legal bases that bind this pilot. It may cite: {known}.",

@@ -59,7 +59,8 @@ class ProposalWrite(Request):
 
     ``legal_bases`` are codes of :attr:`CaseView.legal_bases`.
     ``evidence`` are ids of facts of this pilot (:class:`FactView`); their hashes are bound when the draft is written. Every item that
-    is about a finding needs a verdict. ``caps`` belong to ``adjust``, ``remedy_text`` to ``order_correction`` and ``order_takedown``.
+    is about a finding needs a verdict; ``confirmed`` needs evidence about that very finding, and ``continue`` confirms none. ``caps``
+    belong to ``adjust``, ``remedy_text`` to ``order_correction`` and ``order_takedown``.
     ``gate``, ``measure_id`` and ``lifts`` follow from the item; where given, they must agree with it.
     """
 
