@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import httpx
 import pytest
@@ -164,6 +165,7 @@ async def test_a_role_that_is_not_in_the_row_answers_403_before_anything_is_read
                 assert answer.status_code == 403, (role, method, path, answer.text)
 
 
+@cache
 def methods(service: str) -> dict[str, str]:
     return {action: routes[0].partition(" ")[0] for action, routes in actions(app_of(service)).items()}
 
