@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -12,6 +13,7 @@ from deploy.cli.session import explain, say_what_the_terminal_can
 from deploy.demo.enterprises import NotAsScripted
 from deploy.demo.forward import Stuck
 from deploy.local.errors import StackError
+from deploy.local.show import PIPE_CLOSED
 from shared.client import ClientError
 
 app = typer.Typer(
@@ -31,8 +33,27 @@ dead.register(app)
 
 
 def main() -> None:
-    """The entry point: an expected failure is one clear message and an exit code, never a traceback."""
+    """The entry point: an expected failure is one clear message and an exit code, never a traceback. A reader that has what it wanted
+    and goes (``haukiem status | head -1``) ends the command as a closed pipe ends any other."""
     say_what_the_terminal_can()
+    said = sys.stdout
+    try:
+        _run()
+    finally:
+        closed = (
+            sys.stdout is not said
+        )  # click, which hides the error, has put one in its place that hides what follows
+        try:
+            said.flush()
+        except BrokenPipeError:
+            closed = True
+        if closed:
+            # What is still buffered would be tried again, and complained of, as the interpreter ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), said.fileno())
+            sys.exit(PIPE_CLOSED)
+
+
+def _run() -> None:
     try:
         app()
     except (Failure, StackError, ClientError) as error:

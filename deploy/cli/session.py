@@ -17,6 +17,7 @@ from rich.console import Console
 
 from deploy.cli.failing import INTERRUPTED, NOT_RUNNING, REFUSED, Failure
 from deploy.cli.site import Site
+from deploy.local import show
 from deploy.local.errors import StackError
 from shared.client import ApiProblem, Client, ClientError, Patience, Unreachable
 from shared.contracts.access.rule import Role
@@ -37,7 +38,7 @@ OneOrAll = Annotated[
 
 def out() -> Console:
     """Where results go: colours in a terminal, plain lines elsewhere."""
-    return Console(highlight=False, soft_wrap=True)
+    return show.console()
 
 
 def say_what_the_terminal_can() -> None:

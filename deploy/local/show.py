@@ -13,6 +13,9 @@ from deploy.local.doctor import Finding, Verdict
 from deploy.local.instance import Instance
 from deploy.local.status import PartState, Status
 
+PIPE_CLOSED = 141
+"""The exit code of a command whose reader has gone: 128 and the number of SIGPIPE, as in a shell."""
+
 _COLOURS = {
     PartState.READY: "green",
     PartState.DONE: "green",
@@ -24,8 +27,15 @@ _COLOURS = {
 }
 
 
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        """End as a closed pipe ends any command. Rich itself would end with 1."""
+        raise SystemExit(PIPE_CLOSED)
+
+
 def console() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    """Where results go: colours in a terminal, plain lines elsewhere."""
+    return _Output(highlight=False, soft_wrap=True)
 
 
 def status_table(instance: Instance, status: Status) -> Table:
