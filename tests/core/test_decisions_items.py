@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from services.decisions.core import cases
+from services.decisions.core import cases, queue, reports
+from services.decisions.core.clocks import due_by_clock
 from services.decisions.core.model import CaseState
 from shared.contracts.errors import Poison
 from shared.contracts.events import applications as a
@@ -22,6 +25,7 @@ from tests.decisions_kit import (
     MINISTRY,
     RECEIVED,
     START,
+    TUESDAY,
     Office,
     at,
     breached,
@@ -38,6 +42,7 @@ from tests.decisions_kit import (
     of_kind,
     periodic_filed,
     registered,
+    reply_filed,
     rules,
     running,
     started,
@@ -234,6 +239,60 @@ def test_an_early_end_takes_away_what_would_have_fallen_due_later() -> None:
     assert office.deadlines() == []
 
 
+@pytest.mark.parametrize("how", [winding_down, ended])
+def test_a_report_that_fell_due_after_the_end_was_told_of_is_no_longer_charged(how: Callable[..., Any]) -> None:
+    """The sweep came by before the withdrawal was read: what falls due at an instant is judged on what was true before it."""
+    office = running()
+    due_at = at("2027-01-14 00:00")
+    office.fire_until(due_at)
+    missing = office.item("report", "report/1/missing")
+    draft = office.draft(due_at, "continue", missing)
+    told = office.hear(how(office.pilot_id, at("2027-01-13 10:00")))
+    assert [(r.item_id, r.reason) for r in of_kind(told, d.ItemResolved)] == [(missing.item_id, "not_owed")]
+    assert office.now_of(draft).closed_reason == "item_resolved"
+    (closed,) = of_kind(told, d.CaseClosed)
+    assert closed.at == due_at, "no case closes before it opened"
+    assert office.deadlines() == []
+
+
+@pytest.mark.parametrize("how", [winding_down, ended])
+def test_a_final_report_that_fell_due_after_the_end_was_told_of_is_no_longer_charged(how: Callable[..., Any]) -> None:
+    office = running()
+    office.hear(periodic_filed(office.pilot_id, at("2027-01-10 10:00")))
+    office.fire_until(at("2027-06-29 00:00"))
+    missing = office.item("final_report", "final/missing")
+    told = office.hear(how(office.pilot_id, at("2027-06-28 10:00")))
+    assert [(r.item_id, r.reason) for r in of_kind(told, d.ItemResolved)] == [(missing.item_id, "not_owed")]
+
+
+@pytest.mark.parametrize("swept_first", [True, False])
+def test_a_report_that_was_missing_when_the_pilot_ended_is_charged_whenever_the_sweep_comes_by(
+    swept_first: bool,
+) -> None:
+    office = running()
+    withdrawn = winding_down(office.pilot_id, at("2027-01-15 10:00"), cause=Outcome.WITHDRAWN)
+    over = ended(office.pilot_id, at("2027-02-15 10:00"), outcome=Outcome.WITHDRAWN)
+    if swept_first:
+        office.fire_until(withdrawn.at)
+    office.hear(withdrawn)
+    office.hear(over)
+    office.fire_until(over.at)
+    assert office.item("report", "report/1/missing").severity is Severity.MINOR
+    office.decide(at("2027-02-16 10:00"), "continue", office.item("report"))
+    assert office.book.case is not None and office.book.case.state is CaseState.CLOSED
+
+
+def test_the_end_leaves_a_report_to_be_read_and_a_final_one_without_object() -> None:
+    office = running()
+    office.hear(periodic_filed(office.pilot_id, at("2027-01-10 10:00")))
+    office.hear(final_filed(office.pilot_id, at("2027-06-20 10:00")))
+    told = office.hear(ended(office.pilot_id, at("2027-08-20 00:00")))
+    assert [(r.kind, r.reason) for r in of_kind(told, d.ItemResolved)] == [("final_report", "ended")]
+    now = at("2027-08-21 10:00")
+    office.keep(reports.review(office.book, LAN, office.item("report").item_id, "Đã đọc.", 0, now, calendar()))
+    assert office.book.open_items == ()
+
+
 def test_the_completion_clock_of_a_filed_final_report_starts_when_the_pilot_winds_down() -> None:
     office = running()
     office.hear(periodic_filed(office.pilot_id, at("2027-01-10 10:00")))
@@ -243,8 +302,6 @@ def test_the_completion_clock_of_a_filed_final_report_starts_when_the_pilot_wind
     item = office.item("final_report")
     assert (item.clock, item.due) == ("completion", due("2027-08-05 00:00"))
     assert office.book.pilot.final is not None and office.book.pilot.final.filed_at == at("2027-06-20 10:00")
-    office.hear(ended(office.pilot_id, at("2027-08-20 00:00")))
-    assert [i.kind.value for i in office.book.open_items] == ["report"] or office.book.open_items == ()
 
 
 def test_a_snoozed_case_wakes_when_something_new_opens() -> None:
@@ -256,6 +313,35 @@ def test_a_snoozed_case_wakes_when_something_new_opens() -> None:
     assert office.book.case is not None and office.book.case.snoozed_until is not None
     office.hear(finding_opened(office.pilot_id, at("2026-07-22 10:00"), subject="y", severity=Severity.MINOR))
     assert office.book.case.snoozed_until is None
+
+
+def test_a_clock_that_runs_again_and_out_before_the_snooze_does_wakes_the_case() -> None:
+    """A snooze may be longer than a clock that stands still; it hides none that runs."""
+    office = running()
+    office.hear(finding_opened(office.pilot_id, at("2026-07-20 10:00"), severity=Severity.CRITICAL))
+    proposal = office.draft(TUESDAY, "suspend", office.item("finding"))
+    office.submit(TUESDAY, proposal)
+    office.keep(cases.snooze(office.book, LAN, at("2026-08-03 00:00"), "Chờ trả lời", TUESDAY, calendar()))
+    office.hear(reply_filed(office.pilot_id, at("2026-07-22 10:00"), proposal.proposal_id))
+    assert office.item("finding").running_due == at("2026-07-28 00:00")
+    assert office.book.case is not None and office.book.case.snoozed_until is None
+    assert {one.lane for one in queue.entries(office.book)} == {"active"}
+
+
+def test_a_clock_that_begins_only_when_the_pilot_winds_down_wakes_the_case_too() -> None:
+    office = running()
+    office.hear(final_filed(office.pilot_id, at("2027-06-20 10:00")))
+    now = at("2027-07-13 10:00")
+    longest = due_by_clock(office.book.pilot.rules, "snooze_max", now, calendar()).instant
+    frozen = office.book.pilot.rules
+    clock = frozen.clocks["completion"].model_copy(update={"amount": 1})
+    hurried = frozen.model_copy(update={"clocks": {**frozen.clocks, "completion": clock}})
+    office.book = replace(office.book, pilot=replace(office.book.pilot, rules=hurried))
+    office.keep(cases.snooze(office.book, LAN, longest, "Chờ kết thúc", now, calendar()))
+    office.hear(winding_down(office.pilot_id, at("2027-07-14 00:00")))
+    due_at = office.item("final_report").running_due
+    assert due_at is not None and due_at < longest
+    assert office.book.case is not None and office.book.case.snoozed_until is None
 
 
 def test_the_state_is_what_the_pilots_events_say() -> None:

@@ -233,7 +233,8 @@ async def test_a_season_ends_and_only_what_must_be_judged_remains(office: Office
     await office.sweep(pilot_id, at("2027-07-01 00:00"))
     await office.hear(kit.winding_down(pilot_id, at("2027-07-14 00:00")), kit.ended(pilot_id, at("2027-08-14 00:00")))
     case = await office.case_of(pilot_id)
-    assert [i["kind"] for i in case["items"] if i["state"] == "open"] == ["finding"]
+    left = [i["subject"] for i in case["items"] if i["state"] == "open"]
+    assert left == ["cap_exceeded/crowd_peak/concurrent", "report/1/missing"]
     rows = await office.rows("select * from deadline where pilot_id = %s and fired_at is null", pilot_id)
     assert rows == []
     assert case["pilot"]["state"] == PilotState.ENDED

@@ -52,8 +52,9 @@ class Change:
         """Close the case if nothing is open in it, and give what came out."""
         case = self.book.case
         if case is not None and case.state is not CaseState.CLOSED and not self.book.open_items:
-            self.case(state=CaseState.CLOSED, closed_at=self.now, snoozed_until=None, snooze_reason=None)
-            self.tell(CaseClosed(at=self.now, pilot_id=case.pilot_id, case_id=case.case_id))
+            at = max(self.now, case.opened_at)
+            self.case(state=CaseState.CLOSED, closed_at=at, snoozed_until=None, snooze_reason=None)
+            self.tell(CaseClosed(at=at, pilot_id=case.pilot_id, case_id=case.case_id))
         return self.book, tuple(self._events)
 
     # The pilot and its case
@@ -95,8 +96,13 @@ class Change:
 
     # Items
 
-    def put(self, *items: Item) -> None:
-        self.book = replace(self.book, items={**self.book.items, **{item.item_id: item for item in items}})
+    def put(self, item: Item) -> None:
+        """Every change of an item goes through here: a snooze hides no clock, so one that runs out first ends the snooze."""
+        self.book = replace(self.book, items={**self.book.items, item.item_id: item})
+        case = self.book.case
+        snoozed_until = None if case is None else case.snoozed_until
+        if snoozed_until is not None and item.running_due is not None and item.running_due < snoozed_until:
+            self.case(snoozed_until=None, snooze_reason=None)
 
     def open_item(
         self,
@@ -173,20 +179,24 @@ class Change:
         self.case(snoozed_until=None, snooze_reason=None)
 
     def resolve(self, item: Item, resolution: Resolution, *, decision_id: UUID | None = None) -> None:
-        """Resolve an open item. Live proposals that name it have lost their object and are withdrawn."""
+        """Resolve an open item. Live proposals that name it have lost their object and are withdrawn.
+
+        A fact that comes late may tell of a time before the item was opened: it is resolved when it opened, not before.
+        """
+        at = max(self.now, item.opened_at)
         self.put(
             replace(
                 item,
                 state=ItemState.RESOLVED,
                 holds=(),
-                resolved_at=self.now,
+                resolved_at=at,
                 resolution=resolution,
                 decision_id=decision_id,
             )
         )
         self.tell(
             ItemResolved(
-                at=self.now,
+                at=at,
                 pilot_id=item.pilot_id,
                 case_id=item.case_id,
                 item_id=item.item_id,

@@ -39,6 +39,7 @@ Resolution = Literal[
     "filed",
     "ended",
     "verified",
+    "not_owed",
 ]
 
 OBJECTION = "objection"

@@ -11,6 +11,7 @@ from services.decisions.core.change import Change, Step
 from services.decisions.core.clocks import due_by_clock
 from services.decisions.core.model import (
     FINAL,
+    FINAL_MISSING,
     PILOT,
     STANDSTILL,
     Book,
@@ -18,6 +19,7 @@ from services.decisions.core.model import (
     OwedFinal,
     OwedReport,
     Pilot,
+    missing_subject,
 )
 from shared.contracts.events.applications import (
     DecisionApplied,
@@ -33,10 +35,8 @@ from shared.contracts.events.decisions import ItemKind
 from shared.contracts.pilot import PilotState
 from shared.reference.calendar import Calendar, anniversaries
 
-ENDED_WITH_THE_PILOT = frozenset(
-    {ItemKind.STANDSTILL, ItemKind.PERMIT, ItemKind.SUSPENSION, ItemKind.REPORT, ItemKind.FINAL_REPORT}
-)
-"""Items that have no object once the pilot has ended. Findings stay until somebody judges them."""
+ENDED_WITH_THE_PILOT = frozenset({ItemKind.STANDSTILL, ItemKind.PERMIT, ItemKind.SUSPENSION, ItemKind.FINAL_REPORT})
+"""Items that have no object once the pilot has ended: what decides them needs a pilot. The others stay until somebody decides or reads."""
 
 
 def registered(event: PilotRegistered, calendar: Calendar) -> Step:
@@ -133,37 +133,39 @@ def moved(book: Book, event: PilotStateChanged | PilotAmended | DecisionApplied)
 def winding_down(book: Book, event: PilotWindingDown, calendar: Calendar) -> Step:
     """What would have fallen due later is no longer owed; the completion of a filed final report gets its clock."""
     change = Change(book, event.at, calendar)
-    final = book.pilot.final
-    change.pilot(
-        state=event.state_after,
-        causes=event.causes,
-        winding_since=event.at,
-        reports=_owed_before(book.pilot.reports, event.at),
-        final=None if final is not None and final.due >= event.at and final.filed_at is None else final,
-    )
-    for item in book.open_items:
+    change.pilot(state=event.state_after, causes=event.causes, winding_since=event.at)
+    _owe_no_more(change)
+    for item in change.book.open_items:
         if item.kind is ItemKind.FINAL_REPORT and item.subject == FINAL and item.clock is None:
             due = due_by_clock(change.rules, "completion", event.at, calendar)
             change.put(replace(item, clock="completion", clock_from=event.at, due=due))
     return change.done()
 
 
-def _owed_before(reports: tuple[OwedReport, ...], instant: datetime) -> tuple[OwedReport, ...]:
-    return tuple(r for r in reports if r.due < instant or r.filed_at is not None)
+def _owe_no_more(change: Change) -> None:
+    """From now on no report falls due. One whose time was over before this was heard of is not charged: it is judged on what came before."""
+    pilot, final = change.book.pilot, change.book.pilot.final
+    gone = [report for report in pilot.reports if not _stays_owed(report, change.now)]
+    change.pilot(reports=tuple(report for report in pilot.reports if report not in gone))
+    missing = [(ItemKind.REPORT, missing_subject(report.number)) for report in gone]
+    if final is not None and not _stays_owed(final, change.now):
+        change.pilot(final=None)
+        missing.append((ItemKind.FINAL_REPORT, FINAL_MISSING))
+    for kind, subject in missing:
+        item = change.book.open_item(kind, subject=subject)
+        if item is not None:
+            change.resolve(item, "not_owed")
+
+
+def _stays_owed(report: OwedReport | OwedFinal, instant: datetime) -> bool:
+    return report.due < instant or report.filed_at is not None
 
 
 def ended(book: Book, event: PilotEnded, calendar: Calendar) -> Step:
-    """The end lifts every measure and closes what has no object any more. Findings stay until they are judged."""
+    """The end lifts every measure and closes what has no object any more. Findings stay until they are judged, reports until they are read."""
     change = Change(book, event.at, calendar)
-    final = book.pilot.final
-    change.pilot(
-        state=event.state_after,
-        causes=event.causes,
-        outcome=event.outcome,
-        ended_at=event.at,
-        reports=_owed_before(book.pilot.reports, event.at),
-        final=None if final is not None and final.due >= event.at and final.filed_at is None else final,
-    )
+    change.pilot(state=event.state_after, causes=event.causes, outcome=event.outcome, ended_at=event.at)
+    _owe_no_more(change)
     for measure in book.measures.values():
         if measure.in_force:
             measures.lift(change, measure, "pilot_ended")

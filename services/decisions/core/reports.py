@@ -70,10 +70,10 @@ def final_filed(book: Book, event: FinalReportFiled, calendar: Calendar) -> Step
 
 
 def periodic_due(book: Book, number: int, now: datetime, calendar: Calendar) -> Step:
-    """The due instant passed without the report: it is missing."""
+    """The due instant passed without the report: it is missing, also where the pilot's end is later and was heard of first."""
     change = Change(book, now, calendar)
     owed = next((r for r in book.pilot.reports if r.number == number), None)
-    if owed is not None and owed.filed_at is None and not owed.missed and not book.pilot.ended:
+    if owed is not None and owed.filed_at is None and not owed.missed:
         _owe(change, replace(owed, missed=True))
         change.open_item(ItemKind.REPORT, missing_subject(number), severity=Severity.MINOR, clock=REPORT_CLOCK)
     return change.done()

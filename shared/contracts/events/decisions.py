@@ -67,7 +67,10 @@ class ItemOpened(_CaseFact):
 
 
 class ItemResolved(_CaseFact):
-    """``reason``: by a decision, by an act of an officer, or by itself (the finding cleared, the standstill passed …)."""
+    """``reason``: by a decision, by an act of an officer, or by itself (the finding cleared, the standstill passed …).
+
+    ``not_owed``: a report was missing when its time was over, and then came a withdrawal or end that was earlier than that.
+    """
 
     item_id: UUID
     kind: ItemKind
@@ -81,6 +84,7 @@ class ItemResolved(_CaseFact):
         "filed",
         "ended",
         "verified",
+        "not_owed",
     ]
     decision_id: UUID | None = None
 
