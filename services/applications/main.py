@@ -11,9 +11,10 @@ from services.applications.handlers.desk import Desk
 from services.applications.settings import Settings
 from shared.contracts import access
 from shared.contracts.asyncapi import document
-from shared.contracts.topics import APPLICATIONS
+from shared.contracts.topics import APPLICATIONS, DECISIONS
 from shared.platform import ops, service
 from shared.platform.auth import Verifier
+from shared.platform.barrier import Barrier
 from shared.platform.bus import Consumer
 from shared.platform.clock import open_clock
 from shared.platform.db import Database
@@ -48,7 +49,8 @@ def build(settings: Settings) -> Service:
 
     desk = Desk(load.load(), load.parse, load.load_calendar(), outbox)
     consumer = Consumer(db, kafka, NAME, consumers.handlers(desk, clock), metrics, poison_limit=settings.poison_limit)
-    due_clocks = Sweep(db, clock, sweep.fire(desk), metrics, kinds=sweep.KINDS)
+    barrier = Barrier(db, kafka, clock, consumer.name, [DECISIONS.name], sweep.WAITING)
+    due_clocks = Sweep(db, clock, sweep.fire(desk), metrics, kinds=sweep.KINDS, barrier=barrier)
     tick = LoopTick()
     figures = Figures("domain", gauges.FIGURES, gauges.counting(db), metrics, seconds=settings.figures_seconds)
 
@@ -74,7 +76,11 @@ def build(settings: Settings) -> Service:
         app,
         resources=[db, kafka, verifier],
         always=[tick.run],
-        tasks={Role.API: [figures.run], Role.RELAY: [relay.run], Role.WORKER: [consumer.run, due_clocks.run]},
+        tasks={
+            Role.API: [figures.run],
+            Role.RELAY: [relay.run],
+            Role.WORKER: [consumer.run, barrier.run, due_clocks.run],
+        },
     )
 
 

@@ -13,6 +13,9 @@ from shared.platform.sweep import Fire
 
 KINDS: tuple[str, ...] = (filing.SUPPLEMENT_ANSWER, *get_args(ClockKind))
 """The kinds of deadlines that this service arms."""
+WAITING = frozenset({"pilot_end", "wind_down"})
+"""Clocks that run out on decisions not made: they wait until all decisions of before their due instant are known here. A start waits for
+nobody: an objection that is heard of later suspends."""
 
 
 def fire(desk: Desk) -> Fire:

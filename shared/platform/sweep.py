@@ -16,6 +16,7 @@ import structlog
 
 from shared.contracts.errors import Transient
 from shared.platform import context
+from shared.platform.barrier import Barrier
 from shared.platform.clock import Clock
 from shared.platform.db import Database, Tx
 from shared.platform.deadlines import Deadline
@@ -32,9 +33,11 @@ HEARTBEAT = "sweep"
 
 _NEXT = """
 select d.pilot_id, d.kind, d.subject, d.due, d.payload, d.armed_at, d.attempts from deadline d
-where d.fired_at is null and d.due <= %s and (d.try_at is null or d.try_at <= clock_timestamp())
+where d.fired_at is null and d.due <= %(now)s and (d.try_at is null or d.try_at <= clock_timestamp())
+  and (d.due <= %(passed)s or d.kind <> all(%(held)s))
   and not exists (
-    select 1 from deadline e where e.pilot_id = d.pilot_id and e.fired_at is null and e.try_at > clock_timestamp()
+    select 1 from deadline e where e.pilot_id = d.pilot_id and e.fired_at is null
+      and (e.try_at > clock_timestamp() or (e.due > %(passed)s and e.kind = any(%(held)s)))
       and (e.due, e.kind, e.subject) < (d.due, d.kind, d.subject))
 order by d.due, d.pilot_id, d.kind, d.subject limit 1
 """
@@ -47,7 +50,10 @@ where pilot_id = %s and kind = %s and subject = %s and fired_at is null and arme
 
 class Sweep:
     """Fires due deadlines. One sweep per service is active; ``swept_until`` says how far it has come, in the database and as a metric.
-    ``kinds`` are those that the service arms."""
+    ``kinds`` are those that the service arms.
+
+    Deadlines of the ``barrier``'s kinds wait until it has passed their due instants; ``swept_until`` stands still at the first of them.
+    """
 
     def __init__(
         self,
@@ -58,6 +64,7 @@ class Sweep:
         *,
         kinds: Collection[str],
         poll_seconds: float | None = None,
+        barrier: Barrier | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -65,6 +72,7 @@ class Sweep:
         self._metrics = metrics
         for counter in (metrics.fired, metrics.fire_failures):
             metrics.know(counter, kinds)
+        self._barrier = barrier
         self._poll = poll_seconds or (0.03 if clock.is_sandbox else 1.0)
         self._beaten: tuple[datetime, float] | None = None
 
@@ -90,7 +98,9 @@ class Sweep:
             await wait_for_any(stop, seconds=self._poll)
 
     async def _fire_next(self, lead_tx: Tx, now: datetime) -> bool:
-        row = await (await lead_tx.execute(_NEXT, (now,))).fetchone()
+        barrier = self._barrier
+        held = {"passed": barrier.passed, "held": list(barrier.kinds)} if barrier else {"passed": now, "held": []}
+        row = await (await lead_tx.execute(_NEXT, {"now": now, **held})).fetchone()
         if row is None:
             return False
         deadline = Deadline(row["pilot_id"], row["kind"], row["subject"], row["due"], row["payload"])
@@ -132,12 +142,16 @@ class Sweep:
             )
 
     async def _beat(self, lead_tx: Tx, now: datetime) -> None:
-        """Say how far all deadlines have fired: to ``now``, or to the earliest one that could not."""
+        """Say until when all deadlines have fired: until ``now``, or just before the earliest one that could not. Who waits for an
+        instant to be swept must not find it so while one that is due at it stands."""
         cursor = await lead_tx.execute(
             "select min(due) as due from deadline where fired_at is null and due <= %s", (now,)
         )
         row = await cursor.fetchone()
-        until = row["due"] if row and row["due"] is not None else now
+        unfired = row["due"] if row else None
+        if self._barrier is not None and unfired is not None:
+            self._barrier.ask()
+        until = now if unfired is None else unfired - timedelta(microseconds=1)
         wall = time.time()
         self._metrics.swept_until.set(until.timestamp())
         self._metrics.swept_at.set(wall)

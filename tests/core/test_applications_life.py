@@ -19,6 +19,7 @@ from shared.contracts.events.applications import (
     DecisionApplied,
     DecisionNotApplied,
     FinalCriterion,
+    PilotAmended,
     PilotEnded,
     PilotStarted,
     PilotWindingDown,
@@ -46,7 +47,7 @@ LEGAL = {
 class PilotLife(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.now = MONDAY
+        self.now = self.last = MONDAY
         self.pilot: Pilot
         self.told: list[Event] = []
         self.issued: list[UUID] = []
@@ -54,7 +55,7 @@ class PilotLife(RuleBasedStateMachine):
     @initialize(filed=DOSSIERS)
     def register(self, filed: Any) -> None:
         registration = kit.registration(filed)
-        self.told = [registration]
+        self.told, self.last = [registration], registration.at
         self.pilot = history.registered(registration)
 
     def happened(self, after: Pilot, events: tuple[Event, ...]) -> None:
@@ -62,6 +63,9 @@ class PilotLife(RuleBasedStateMachine):
             state = getattr(event, "state_after", None)
             if state is not None:
                 assert state in LEGAL[history.rebuild(self.told).state]
+            if not isinstance(event, PilotAmended):
+                assert event.at >= self.last, "what is told of one pilot never runs back in time"
+                self.last = event.at
             self.told.append(event)
         self.pilot = after
 
@@ -83,9 +87,23 @@ class PilotLife(RuleBasedStateMachine):
             self.now = max(self.now, clock[1])
             self.catch_up()
 
-    @rule(kind=KINDS, gate=SUBJECTS, measure=MEASURES, lifts=st.integers(0, 3), late=st.integers(0, 200))
-    def a_decision_arrives(self, kind: str, gate: str | None, measure: UUID, lifts: int, late: int) -> None:
-        self.catch_up()
+    def hear(self, late: int, down: int) -> datetime:
+        """The service was down for some hours, and what another did before, or meanwhile, is heard of before its own clocks fire."""
+        self.now += timedelta(hours=down)
+        pilot, events, at = clocks.hear(self.pilot, self.now - timedelta(hours=late), self.now, kit.calendar())
+        self.happened(pilot, events)
+        return at
+
+    @rule(
+        kind=KINDS,
+        gate=SUBJECTS,
+        measure=MEASURES,
+        lifts=st.integers(0, 3),
+        late=st.integers(-1, 200),
+        down=st.integers(0, 300),
+    )
+    def a_decision_arrives(self, kind: str, gate: str | None, measure: UUID, lifts: int, late: int, down: int) -> None:
+        at = self.hear(late, down)
         before, decision_id = self.pilot, UUID(int=1000 + len(self.issued))
         decision = kit.decision(
             kind,
@@ -96,26 +114,34 @@ class PilotLife(RuleBasedStateMachine):
             lifts=self.issued[-lifts] if 0 < lifts <= len(self.issued) else None,
             caps=(cap("crowd_peak", 1000 + len(self.issued)),) if kind == "adjust" else (),
         )
-        after, events = decisions.decide(before, decision, self.now, kit.calendar())
+        after, events = decisions.decide(before, decision, at, kit.calendar())
         if isinstance(events[-1], DecisionNotApplied):
-            assert (after, len(events)) == (before, 1)
+            assert (after, len(events)) == (before.model_copy(update={"told_at": at}), 1)
         self.issued.append(decision_id)
         self.happened(after, events)
-
-    @rule(measure=MEASURES)
-    def a_measure_is_taken(self, measure: UUID) -> None:
         self.catch_up()
-        self.happened(*measures.take(self.pilot, measure, self.now, self.now))
+
+    @rule(measure=MEASURES, late=st.integers(0, 50), down=st.integers(0, 50))
+    def a_measure_is_taken(self, measure: UUID, late: int = 0, down: int = 0) -> None:
+        at = self.hear(late, down)
+        self.happened(*measures.take(self.pilot, measure, at, at))
+        self.catch_up()
 
     @rule(measure=MEASURES)
     def a_measure_is_confirmed(self, measure: UUID) -> None:
         self.catch_up()
         self.happened(measures.confirm(self.pilot, measure), ())
 
-    @rule(measure=MEASURES, reason=st.sampled_from(["measure_lifted", "measure_lapsed"]))
-    def a_measure_goes(self, measure: UUID, reason: Any) -> None:
+    @rule(
+        measure=MEASURES,
+        reason=st.sampled_from(["measure_lifted", "measure_lapsed"]),
+        late=st.integers(0, 50),
+        down=st.integers(0, 50),
+    )
+    def a_measure_goes(self, measure: UUID, reason: Any, late: int = 0, down: int = 0) -> None:
+        at = self.hear(late, down)
+        self.happened(*measures.drop(self.pilot, measure, reason, at))
         self.catch_up()
-        self.happened(*measures.drop(self.pilot, measure, reason, self.now))
         assert measure not in {cause.ref for cause in self.pilot.causes}
 
     def attempt(self, act: Any) -> None:
@@ -221,20 +247,20 @@ def test_the_machine_reaches_every_state_and_outcome() -> None:
     """The random driver would prove nothing if some state could not be reached by what it does: each one, by hand, once."""
     life = PilotLife()
     life.register(kit.show())
-    life.a_decision_arrives("object", "standstill", UUID(int=1), 0, 0)
-    life.a_decision_arrives("permit", "objection", UUID(int=1), 0, 0)
+    life.a_decision_arrives("object", "standstill", UUID(int=1), 0, 0, 0)
+    life.a_decision_arrives("permit", "objection", UUID(int=1), 0, 0, 0)
     life.now = START
     life.catch_up()
     life.a_measure_is_taken(UUID(int=1))
-    life.a_decision_arrives("suspend", None, UUID(int=1), 0, 0)
+    life.a_decision_arrives("suspend", None, UUID(int=1), 0, 0, 0)
     assert life.stands("suspended")
-    life.a_decision_arrives("lift_suspension", None, UUID(int=1), 1, 0)
+    life.a_decision_arrives("lift_suspension", None, UUID(int=1), 1, 0, 0)
     assert life.stands("restricted")
     life.a_measure_goes(UUID(int=1), "measure_lapsed")
     life.the_final_report_is_filed()
     life.now = datetime.fromtimestamp(END.timestamp(), END.tzinfo) + timedelta(days=90)
     life.catch_up()
     assert life.stands("winding_down")
-    life.a_decision_arrives("complete", None, UUID(int=1), 0, 0)
+    life.a_decision_arrives("complete", None, UUID(int=1), 0, 0, 0)
     assert life.pilot.outcome is Outcome.COMPLETED
     life.the_history_makes_the_pilot()

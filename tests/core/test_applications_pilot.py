@@ -165,6 +165,73 @@ def test_a_termination_is_not_kept_open_by_a_final_report() -> None:
     assert clocks.advance(after, END, kit.calendar())[0].outcome is Outcome.TERMINATED
 
 
+# What others did, heard of late
+
+
+def heard(pilot: Pilot, kind: str, at: datetime, now: datetime, **more: Any) -> tuple[Pilot, tuple[Event, ...]]:
+    found, fired, instant = clocks.hear(pilot, at, now, kit.calendar())
+    after, events = decisions.decide(found, kit.decision(kind, at, **more), instant, kit.calendar())
+    return after, fired + events
+
+
+def test_an_objection_permitted_before_the_planned_start_moves_nothing_however_late_it_is_heard_of() -> None:
+    after, (changed, applied) = heard(pending_objected(), "permit", START - HOUR, START + 5 * HOUR, gate="objection")
+    assert (changed.at, applied.at, after.start_at) == (START - HOUR, START - HOUR, START)
+    started, (start,) = clocks.advance(after, START + 5 * HOUR, kit.calendar())
+    assert (start.at, started.end_at) == (START, END)
+
+
+def test_a_completion_of_before_the_clock_ran_out_completes_though_it_is_heard_of_after() -> None:
+    before = winding()
+    assert before.winding_down_due is not None
+    due = before.winding_down_due.instant
+    after, (over, applied) = heard(before, "complete", due - HOUR, due + 5 * HOUR)
+    assert isinstance(over, PilotEnded)
+    assert (after.outcome, over.at, applied.at) == (Outcome.COMPLETED, due - HOUR, due - HOUR)
+
+
+def test_a_termination_of_before_the_clock_ran_out_terminates_and_the_clock_keeps_its_date() -> None:
+    before = winding()
+    assert before.winding_down_due is not None
+    due = before.winding_down_due.instant
+    after, (wound, _) = heard(before, "terminate", due - HOUR, due + 5 * HOUR)
+    assert isinstance(wound, PilotWindingDown)
+    over, (last,) = clocks.advance(after, due + 5 * HOUR, kit.calendar())
+    assert (wound.at, over.outcome, last.at) == (due - HOUR, Outcome.TERMINATED, due)
+
+
+def test_a_decision_of_after_the_clock_ran_out_finds_what_the_clock_did() -> None:
+    before = winding()
+    assert before.winding_down_due is not None
+    due = before.winding_down_due.instant
+    after, (over, answer) = heard(before, "complete", due, due + HOUR)
+    assert isinstance(over, PilotEnded)
+    assert isinstance(answer, DecisionNotApplied)
+    assert (after.outcome, over.at, answer.at) == (Outcome.WITHDRAWN, due, due)
+
+
+def test_the_start_waits_for_nobody_and_an_objection_heard_of_after_it_suspends() -> None:
+    after, (started, changed, _) = heard(pending(), "object", START - HOUR, START + HOUR)
+    assert isinstance(started, PilotStarted)
+    assert isinstance(changed, PilotStateChanged)
+    assert (started.at, changed.at, after.state) == (START, START, PilotState.SUSPENDED)
+
+
+def test_what_was_told_is_never_followed_by_what_lies_before_it() -> None:
+    # A report of 10:30 was told; a suspension of 10:00 is heard of after it.
+    told = with_report(running(), START + 2 * HOUR)
+    after, (changed, applied) = heard(told, "suspend", START + HOUR, START + 3 * HOUR)
+    assert (changed.at, applied.at, after.told_at) == (START + 2 * HOUR,) * 3
+    # And an amendment, which is of its decision's instant, holds nothing back that was told meanwhile.
+    amended, (cut, answer) = heard(told, "adjust", START + HOUR, START + 3 * HOUR, **ADJUSTED)
+    assert (cut.at, answer.at, amended.told_at) == (START + HOUR, START + 2 * HOUR, START + 2 * HOUR)
+
+
+def test_nothing_is_heard_from_the_future() -> None:
+    after, (changed, _) = heard(running(), "suspend", START + 400 * DAY, START + DAY)
+    assert (changed.at, after.state) == (START + DAY, PilotState.SUSPENDED)
+
+
 # Decisions: what each kind does in each state
 
 
@@ -264,7 +331,7 @@ def test_a_decision_is_answered_once_and_moves_the_pilot_as_the_table_says(case:
     else:
         assert isinstance(events[-1], DecisionNotApplied)
         assert (events[-1].why, events[-1].state_found) == (case.why, before.state)
-        assert after == before
+        assert after == before.model_copy(update={"told_at": before.not_before(case.at)})
 
 
 def test_the_last_permit_starts_the_pilot_as_planned_or_at_once_when_the_plan_has_passed() -> None:

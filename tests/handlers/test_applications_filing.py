@@ -135,7 +135,8 @@ async def test_an_answer_at_the_due_instant_is_too_late_even_before_the_sweep_ca
 async def test_an_open_application_is_withdrawn_and_a_registered_one_is_not(office: Office) -> None:
     asked = await office.file(show(attachments=()))
     after = await office.do(filing.withdraw, asked.pilot_id, "Đổi ý")
-    assert (after.status, after.withdrawn_reason) == ("withdrawn", "Đổi ý")
+    kept = await office.read(views.application, asked.pilot_id)
+    assert (after.status, kept.status, kept.withdrawn_reason) == ("withdrawn", "withdrawn", "Đổi ý")
     assert await office.armed(asked.pilot_id) == {}
     registered = await office.file()
     with pytest.raises(Refused, match="application_registered"):

@@ -187,6 +187,55 @@ async def test_a_termination_bars_the_enterprise_for_twelve_months(office: Offic
         assert (await office.file(stage)).status == status
 
 
+async def test_an_act_that_waited_for_the_lock_is_not_told_behind_what_it_waited_for(office: Office) -> None:
+    pilot_id = await running(office)
+    first = measure(pilot_id, office.now)
+    await office.hear(events.measure_taken, first)
+    office.now -= HOUR / 3600
+    gone = await office.do(filings.withdraw, pilot_id)
+    told = await office.told(pilot_id)
+    assert isinstance(told[-1], PilotWindingDown)
+    assert told[-1].at == told[-2].at == gone.at == first.at
+    assert [event.at for event in told] == sorted(event.at for event in told)
+
+
+async def test_a_permit_of_before_the_planned_start_leaves_the_plan_however_late_it_is_heard(office: Office) -> None:
+    pilot_id = (await office.file()).pilot_id
+    await decide(office, "object", pilot_id, gate="standstill")
+    permit = kit.decision("permit", START - HOUR, decision_id=uuid4(), pilot_id=pilot_id, gate="objection")
+    office.now = START + 5 * HOUR
+    await office.hear(events.decision_issued, permit)
+    await office.sweep(office.now)
+    pilot = await office.pilot(pilot_id)
+    assert (pilot.started_at, pilot.end_at) == (START, END)
+    assert await office.history_agrees(pilot_id)
+
+
+async def test_a_completion_in_time_that_is_heard_behind_the_clock_completes_and_takes_the_clock_away(
+    office: Office,
+) -> None:
+    pilot_id = await running(office)
+    await office.do(filings.withdraw, pilot_id)
+    due = (await office.armed(pilot_id))["wind_down"]
+    complete = kit.decision("complete", due - HOUR, decision_id=uuid4(), pilot_id=pilot_id)
+    office.now = due + 5 * HOUR
+    await office.hear(events.decision_issued, complete)
+    assert (await office.pilot(pilot_id)).outcome == "completed"
+    fired = await office.rows("select kind from deadline where pilot_id = %s order by due", pilot_id)
+    assert [row["kind"] for row in fired] == ["pilot_start"], "a clock that did not run out did not fire"
+
+
+async def test_a_start_that_is_due_comes_before_what_is_heard_of_after_it(office: Office) -> None:
+    pilot_id = (await office.file()).pilot_id
+    objection = kit.decision("object", START - HOUR, decision_id=uuid4(), pilot_id=pilot_id, gate="standstill")
+    office.now = START + HOUR
+    await office.hear(events.decision_issued, objection)
+    told = await office.told(pilot_id)
+    assert names(told)[2:] == ["PilotStarted", "PilotStateChanged", "DecisionApplied"]
+    assert [event.at for event in told[2:]] == [START] * 3
+    assert (await office.armed(pilot_id)).keys() == {"pilot_start", "pilot_end"}, "the sweep counts the start"
+
+
 async def test_an_adjustment_counts_from_the_decision_however_late_it_is_heard(office: Office) -> None:
     pilot_id = await running(office)
     said = office.now
@@ -195,7 +244,7 @@ async def test_an_adjustment_counts_from_the_decision_however_late_it_is_heard(o
     await office.hear(events.decision_issued, decision)
     amended, applied = (await office.told(pilot_id))[-2:]
     assert isinstance(amended, PilotAmended)
-    assert (amended.at, amended.envelope.version, applied.at) == (said, 2, said + 5 * HOUR)
+    assert (amended.at, amended.envelope.version, applied.at) == (said, 2, said)
 
 
 async def test_a_decision_about_an_unknown_pilot_waits(office: Office) -> None:

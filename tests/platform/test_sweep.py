@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
 
 from shared.contracts.errors import Refused, Transient
-from shared.platform import context
+from shared.platform import context, inbox
+from shared.platform.barrier import Barrier
 from shared.platform.clock import SandboxClock
 from shared.platform.db import Database, Tx
 from shared.platform.deadlines import Deadline, arm, disarm, next_due
+from shared.platform.kafka import Ends, Kafka
 from shared.platform.metrics import Metrics
 from shared.platform.sweep import Fire, Sweep, swept_until
 from tests.platform.garden import eventually
 
 START = datetime(2026, 7, 6, 0, 0, tzinfo=UTC)
+INSTANT = timedelta(microseconds=1)
 
 
 class Hand:
@@ -124,7 +128,7 @@ async def test_one_that_cannot_fire_holds_back_its_own_pilot_alone_and_the_heart
     await set_deadline(db, free, "free", 3)
     async with sweeping(db, hand, fire):
         hand.set(START + timedelta(hours=5))
-        await swept(db, START + timedelta(hours=1))
+        await swept(db, START + timedelta(hours=1) - INSTANT)
 
         async def free_fired() -> bool:
             return fired == ["free"]
@@ -216,3 +220,80 @@ async def test_another_sweep_takes_over_when_the_first_loses_its_connection(db: 
         await swept(db, START + timedelta(hours=2))
     assert [each.split()[0] for each in fired] == ["a", "b"]
     assert len({each.rsplit(maxsplit=1)[1] for each in fired}) == 2, "each has a correlation id of its own"
+
+
+class Elsewhere:
+    """What Kafka says of a topic that others write, as a test wants it; None: it is away."""
+
+    def __init__(self) -> None:
+        self.end: int | None = None
+        self.asked = self.looked = 0
+
+    async def end_offsets(self, topics: Collection[str]) -> Ends:
+        self.asked += 1
+        if self.end is None:
+            raise Transient("Kafka is away")
+        return Ends({(topic, 0): self.end for topic in topics})
+
+    async def cluster_id(self) -> str:
+        self.looked += 1
+        return "here"
+
+
+async def read_to(db: Database, offset: int) -> None:
+    async with db.tx() as tx:
+        await inbox.place(tx, "us", "here", "theirs", 0)
+        await tx.execute("update bus_position set next_offset = %s where consumer = 'us'", (offset,))
+
+
+async def test_a_clock_that_runs_out_on_what_others_say_waits_until_it_is_read(db: Database, hand: Hand) -> None:
+    fired: list[str] = []
+    kafka, stop = Elsewhere(), asyncio.Event()
+    barrier = Barrier(db, cast(Kafka, kafka), hand.clock, "us", ["theirs"], ["end"])
+
+    async def fire(tx: Tx, deadline: Deadline) -> None:
+        fired.append(deadline.kind)
+
+    async def seen(what: str, more: int = 0) -> None:
+        """Wait until Kafka was asked again."""
+        before = getattr(kafka, what)
+
+        async def holds() -> bool:
+            return bool(getattr(kafka, what) > before + more)
+
+        await eventually(holds, what=what)
+
+    sweep = Sweep(db, hand.clock, fire, Metrics("test"), kinds=["end"], barrier=barrier)
+    ending = uuid4()
+    await set_deadline(db, ending, "end", 1)
+    await set_deadline(db, ending, "behind", 2)
+    await set_deadline(db, uuid4(), "start", 2)
+    await set_deadline(db, uuid4(), "end", 4)
+    tasks = [asyncio.create_task(task.run(stop)) for task in (barrier, sweep)]
+    try:
+        await swept(db, START)
+        assert kafka.asked == 0, "who waits for nothing asks Kafka nothing"
+        # Kafka is away: what does not wait for it fires, and it is seen that the other does.
+        hand.set(START + timedelta(hours=3))
+        await swept(db, START + timedelta(hours=1) - INSTANT)
+        await seen("asked")
+        assert fired == ["start"]
+        # It is back, and we are behind.
+        await read_to(db, 4)
+        kafka.end = 5
+        await seen("looked", more=1)
+        assert fired == ["start"]
+        await read_to(db, 5)
+        await swept(db, START + timedelta(hours=3))
+        assert fired == ["start", "end", "behind"]
+        # What was read up to one instant says nothing of a later one.
+        kafka.end = 6
+        hand.set(START + timedelta(hours=4))
+        await seen("looked", more=1)
+        assert fired == ["start", "end", "behind"]
+        await read_to(db, 6)
+        await swept(db, START + timedelta(hours=4))
+        assert fired == ["start", "end", "behind", "end"]
+    finally:
+        stop.set()
+        await asyncio.wait_for(asyncio.gather(*tasks), 15)

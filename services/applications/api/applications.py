@@ -56,10 +56,10 @@ def router(counter: Counter) -> APIRouter:
 
     @routes.post("/{pilot_id}/withdraw", name="applications.withdraw", summary="Take an open application back")
     async def withdraw(pilot_id: UUID, sent: WithdrawalSent, grant: Granted) -> Withdrawn:
-        now = counter.clock.now()
         async with counter.db.tx() as tx:
-            after = await filing.withdraw(counter.desk, tx, pilot_id, sent.reason, enterprise(grant), now)
-        return Withdrawn(pilot_id=pilot_id, status=after.status, at=now)
+            return await filing.withdraw(
+                counter.desk, tx, pilot_id, sent.reason, enterprise(grant), counter.clock.now()
+            )
 
     @routes.get("", name="applications.list", summary="Applications, newest first")
     async def page(

@@ -39,6 +39,24 @@ def advance(pilot: Pilot, until: datetime, calendar: Calendar) -> Told:
     return pilot, happened
 
 
+def hear(pilot: Pilot, at: datetime, now: datetime, calendar: Calendar) -> tuple[Pilot, tuple[Event, ...], datetime]:
+    """What an act of another service finds, done ``at`` and heard of ``now``: the pilot, the clocks that fired, the act's instant.
+
+    An act counts by its own time, however late, but not behind what was told of the pilot already.
+
+    The end and the winding-down fire until then only; what is due later comes after the act. The start waits for nobody: it fires
+    until ``now``, and what would have held it up finds a pilot that runs (an objection then suspends). Nothing is heard from the
+    future, whatever the clock on the other side says.
+    """
+    started: tuple[Event, ...] = ()
+    clock = running_clock(pilot)
+    if clock is not None and clock[0] == "pilot_start":
+        pilot, started = advance(pilot, min(clock[1], now), calendar)
+    instant = pilot.not_before(min(at, now))
+    after, events = advance(pilot, instant, calendar)
+    return after, started + events, instant
+
+
 def wind_down(pilot: Pilot, cause: Outcome, now: datetime, calendar: Calendar) -> Told:
     """No new activity from now on. Who is winding down already keeps its date, if that is ahead: a new cause gives no new time."""
     due = pilot.winding_down_due

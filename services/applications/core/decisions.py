@@ -26,7 +26,10 @@ Effect = Callable[[Pilot, DecisionIssued, datetime, Calendar], Told]
 
 
 def decide(pilot: Pilot, decision: DecisionIssued, now: datetime, calendar: Calendar) -> Told:
-    """Apply ``decision`` and answer it. Nothing is raised: what cannot be applied is answered so, and changes nothing."""
+    """Apply ``decision`` and answer it. Nothing is raised: what cannot be applied is answered so, and changes nothing.
+
+    ``now`` is when it takes effect: at its own time, or at the last that was told of the pilot where that is later.
+    """
     try:
         effect = EFFECTS.get(decision.kind)
         if effect is None:
@@ -41,7 +44,7 @@ def decide(pilot: Pilot, decision: DecisionIssued, now: datetime, calendar: Cale
             state_found=pilot.state,
             why=str(without),
         )
-        return pilot, (refusal,)
+        return tell(pilot, refusal)
     answer = DecisionApplied(
         at=now,
         pilot_id=pilot.pilot_id,

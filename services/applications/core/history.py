@@ -39,8 +39,7 @@ def tell(pilot: Pilot, *events: Event) -> Told:
 def evolve(pilot: Pilot, events: Iterable[Event]) -> Pilot:
     """The pilot after ``events``. Raises :class:`~services.applications.core.transitions.IllegalMove` for a history that cannot be."""
     for event in events:
-        changed = _changed(pilot, event)
-        pilot = pilot.model_copy(update=changed) if changed else pilot
+        pilot = pilot.model_copy(update=_changed(pilot, event) | _told(pilot, event))
     return pilot
 
 
@@ -80,6 +79,7 @@ def registered(event: PilotRegistered) -> Pilot:
         duration_months=event.duration_months,
         envelope=event.envelope,
         periodic_reports={},
+        told_at=event.at,
         terms=Terms.of(event),
     )
 
@@ -113,6 +113,11 @@ def _changed(pilot: Pilot, event: Event) -> dict[str, object]:
             return {"final_report": FinalReport(report_id=event.report_id, at=event.at, in_time=in_time)}
         case _:
             return {}
+
+
+def _told(pilot: Pilot, event: Event) -> dict[str, object]:
+    """An amendment is of the instant of its decision, which may lie before what was told of the pilot meanwhile."""
+    return {} if isinstance(event, PilotAmended) else {"told_at": pilot.not_before(event.at)}
 
 
 def _moved(pilot: Pilot, event: PilotStarted | PilotStateChanged | PilotWindingDown | PilotEnded) -> dict[str, object]:

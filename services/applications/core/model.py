@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
@@ -33,6 +34,10 @@ class Application(Contract):
     supplements_asked: int = 0
     asked_at: Instant | None = None
     withdrawn_reason: str | None = None
+
+    def not_before(self, at: datetime) -> datetime:
+        """As of a pilot: nothing is told of an application behind what was told last while it was open."""
+        return max(at, self.asked_at or self.received_at)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -85,6 +90,7 @@ class Pilot(Contract):
     ``opens_at`` is the earliest start that the law and the plan leave; ``start_at`` is None while a permit or an objection is open.
     ``periodic_reports`` says when the report of a period was filed, by its number;
     ``measures`` says of each measure ever taken whether it is in force; ``objection_until`` until when one may object, by subject.
+    ``told_at`` is the instant of what was told last: what is told of a pilot never runs back behind it (:meth:`not_before`).
     """
 
     pilot_id: UUID
@@ -107,7 +113,12 @@ class Pilot(Contract):
     winding_down_cause: Outcome | None = None
     winding_down_due: Due | None = None
     outcome: Outcome | None = None
+    told_at: Instant
     terms: Terms
+
+    def not_before(self, at: datetime) -> datetime:
+        """The instant of what happens to the pilot ``at`` this one, read before the pilot was locked or on another machine's clock."""
+        return max(at, self.told_at)
 
     @property
     def is_running(self) -> bool:

@@ -16,7 +16,7 @@ from services.applications.store import pilots as pilot_store
 from shared.contracts.base import Event
 from shared.contracts.errors import NotFound, Refused
 from shared.contracts.events.applications import PilotRegistered
-from shared.contracts.http.applications import ApplicationStatus, Filed
+from shared.contracts.http.applications import ApplicationStatus, Filed, Withdrawn
 from shared.contracts.pilot import Dossier
 from shared.platform import deadlines
 from shared.platform.db import Tx
@@ -52,6 +52,7 @@ async def receive(desk: Desk, tx: Tx, pilot_id: UUID, dossier: Dossier, org: str
 async def supplement(desk: Desk, tx: Tx, pilot_id: UUID, dossier: Dossier, org: str, now: datetime) -> Filed:
     """The mended dossier of an open application. Raises ``NotFound`` for another's, and what the check raises."""
     before = await _own(tx, pilot_id, org)
+    now = before.not_before(now)
     law = await desk.law_of(tx, before)
     standing = await store.standing(tx, dossier.organisation.tax_code)
     after, events = admission.supplement(before, dossier, standing, law, now)
@@ -59,14 +60,15 @@ async def supplement(desk: Desk, tx: Tx, pilot_id: UUID, dossier: Dossier, org: 
     return after.filed
 
 
-async def withdraw(desk: Desk, tx: Tx, pilot_id: UUID, reason: str, org: str, now: datetime) -> Application:
+async def withdraw(desk: Desk, tx: Tx, pilot_id: UUID, reason: str, org: str, now: datetime) -> Withdrawn:
     """Take an open application back. Raises ``NotFound`` for another's, ``Refused`` when it is no longer open."""
     before = await _own(tx, pilot_id, org)
+    now = before.not_before(now)
     if before.status is ApplicationStatus.REGISTERED:
         raise Refused("application_registered")
     after, events = admission.withdraw(before, reason, now)
     await _save(desk, tx, before, after, events, now)
-    return after
+    return Withdrawn(pilot_id=pilot_id, status=after.status, at=now)
 
 
 async def on_due(desk: Desk, tx: Tx, pilot_id: UUID, due: datetime) -> None:
@@ -105,6 +107,6 @@ async def _settle(desk: Desk, tx: Tx, application: Application, events: tuple[Ev
     if isinstance(registration, PilotRegistered):
         pilot, started = advance(registered(registration), now, desk.calendar)
         await pilot_store.add(tx, pilot, registration.authorities, registration.tier)
-        await set_clock(tx, None, pilot, now)
+        await set_clock(tx, None, pilot)
         events = events + started
     await desk.outbox.add_all(tx, events)

@@ -1,4 +1,7 @@
-"""What an enterprise sends about its pilot: withdrawal, replies, incidents, periodic reports and the final report."""
+"""What an enterprise sends about its pilot: withdrawal, replies, incidents, periodic reports and the final report.
+
+What was told last of the pilot is then what it just sent: its instant is that of the answer.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +32,11 @@ from shared.platform.ids import uuid7
 async def withdraw(desk: Desk, tx: Tx, pilot_id: UUID, org: str, now: datetime) -> Withdrawn:
     """The enterprise gives its pilot up."""
 
-    def step(pilot: Pilot) -> Told:
-        return core.withdraw(pilot, now, desk.calendar)
+    def step(pilot: Pilot, at: datetime) -> Told:
+        return core.withdraw(pilot, at, desk.calendar)
 
     after = await moves.by_enterprise(desk, tx, pilot_id, org, now, step)
-    return Withdrawn(pilot_id=pilot_id, status=after.state, at=now)
+    return Withdrawn(pilot_id=pilot_id, status=after.state, at=after.told_at)
 
 
 async def reply(desk: Desk, tx: Tx, pilot_id: UUID, sent: ReplySent, org: str, now: datetime) -> ReplyTaken:
@@ -42,23 +45,23 @@ async def reply(desk: Desk, tx: Tx, pilot_id: UUID, sent: ReplySent, org: str, n
     request = await store.request(tx, pilot_id, sent.answers)
     reply_id = uuid7()
 
-    def step(pilot: Pilot) -> Told:
-        return tell(pilot, core.reply(pilot, request, sent, reply_id, now))
+    def step(pilot: Pilot, at: datetime) -> Told:
+        return tell(pilot, core.reply(pilot, request, sent, reply_id, at))
 
-    await moves.by_enterprise(desk, tx, pilot_id, org, now, step)
-    await store.answer_request(tx, pilot_id, sent.answers, reply_id, now)
-    return ReplyTaken(pilot_id=pilot_id, reply_id=reply_id, answers=sent.answers, at=now)
+    after = await moves.by_enterprise(desk, tx, pilot_id, org, now, step)
+    await store.answer_request(tx, pilot_id, sent.answers, reply_id, after.told_at)
+    return ReplyTaken(pilot_id=pilot_id, reply_id=reply_id, answers=sent.answers, at=after.told_at)
 
 
 async def incident(desk: Desk, tx: Tx, pilot_id: UUID, sent: IncidentSent, org: str, now: datetime) -> IncidentTaken:
     incident_id = uuid7()
 
-    def step(pilot: Pilot) -> Told:
-        return tell(pilot, core.incident(pilot, sent, incident_id, now))
+    def step(pilot: Pilot, at: datetime) -> Told:
+        return tell(pilot, core.incident(pilot, sent, incident_id, at))
 
     after = await moves.by_enterprise(desk, tx, pilot_id, org, now, step)
-    late = core.is_late(after, sent.known_at, now)
-    return IncidentTaken(pilot_id=pilot_id, incident_id=incident_id, at=now, late=late)
+    late = core.is_late(after, sent.known_at, after.told_at)
+    return IncidentTaken(pilot_id=pilot_id, incident_id=incident_id, at=after.told_at, late=late)
 
 
 async def periodic_report(
@@ -66,12 +69,12 @@ async def periodic_report(
 ) -> PeriodicReportTaken:
     report_id = uuid7()
 
-    def step(pilot: Pilot) -> Told:
-        return tell(pilot, core.periodic_report(pilot, sent, report_id, now))
+    def step(pilot: Pilot, at: datetime) -> Told:
+        return tell(pilot, core.periodic_report(pilot, sent, report_id, at))
 
     after = await moves.by_enterprise(desk, tx, pilot_id, org, now, step)
     due = core.periodic_dues(after)[sent.number - 1]
-    return PeriodicReportTaken(pilot_id=pilot_id, report_id=report_id, number=sent.number, due=due, at=now)
+    return PeriodicReportTaken(pilot_id=pilot_id, report_id=report_id, number=sent.number, due=due, at=after.told_at)
 
 
 async def final_report(
@@ -79,9 +82,11 @@ async def final_report(
 ) -> FinalReportTaken:
     report_id = uuid7()
 
-    def step(pilot: Pilot) -> Told:
-        return tell(pilot, core.final_report(pilot, sent, report_id, now))
+    def step(pilot: Pilot, at: datetime) -> Told:
+        return tell(pilot, core.final_report(pilot, sent, report_id, at))
 
     after = await moves.by_enterprise(desk, tx, pilot_id, org, now, step)
     due = final_report_due(after)
-    return FinalReportTaken(pilot_id=pilot_id, report_id=report_id, due=due, at=now, in_time=now < due)
+    return FinalReportTaken(
+        pilot_id=pilot_id, report_id=report_id, due=due, at=after.told_at, in_time=after.told_at < due
+    )
