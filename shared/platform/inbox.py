@@ -33,6 +33,9 @@ with moved as (
 select pg_advisory_xact_lock(hashtextextended(current_schema() || %s || encode(%s, 'hex'), 0)) from moved
 """
 
+_LAST_MS = 253_402_300_799_000
+"""9999-12-31T23:59:59Z."""
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -293,7 +296,8 @@ def _storable(text: str) -> str:
 
 
 def _instant(record: RawRecord) -> datetime:
-    return datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
+    """Kafka's stamp; one that a producer set beyond all years is the last instant there is."""
+    return datetime.fromtimestamp(min(max(record.timestamp, 0), _LAST_MS) / 1000, UTC)
 
 
 def _kept(row: dict[str, Any]) -> Kept:

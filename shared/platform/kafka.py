@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from shared.contracts.errors import Transient
+from shared.platform import unpacking
 from shared.platform.kafka_security import KafkaSecurity
 
 T = TypeVar("T")
@@ -37,6 +38,7 @@ class Kafka:
         security: KafkaSecurity | None = None,
         timeout_seconds: float = 5.0,
     ) -> None:
+        unpacking.install()
         self.bootstrap = bootstrap
         self.client_id = client_id
         self.security = security or KafkaSecurity()

@@ -101,7 +101,7 @@ class Outcomes:
         """
         received: Received[Any] | None = None
         try:
-            received = decode(record, self._types[record.topic])
+            received = _read(record, self._types[record.topic])
             outcome = Outcome.IGNORED if received is None else await self._taken(record, received)
         except Poison as poison:
             outcome = await self._keep_poison(record, received, str(poison))
@@ -197,7 +197,7 @@ class Outcomes:
         """Try a parked head; True when it was handled, so that others may now be handled too. The ``last`` time it waits no longer."""
         received: Received[Any] | None = None
         try:
-            received = decode(head, self._types.get(head.topic, {}))
+            received = _read(head, self._types.get(head.topic, {}))
             if received is None:
                 return await self._retried(head, None)
             with context.bound(received.meta.correlation_id, received.meta.id):
@@ -283,6 +283,16 @@ class Outcomes:
             key=_text(record.key),
             reason=reason,
         )
+
+
+def _read(record: RawRecord, types: Mapping[str, type[Event]]) -> Received[Event] | None:
+    """As :func:`decode`, which is pure: what it raises besides would come again, and its partition would stand."""
+    try:
+        return decode(record, types)
+    except (Poison, MemoryError):
+        raise
+    except Exception as error:
+        raise Poison(f"it cannot be read: {type(error).__name__}: {error}") from error
 
 
 def _text(key: bytes | None) -> str:
