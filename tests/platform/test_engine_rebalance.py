@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.monitoring.engine import Engine, engine
+from services.monitoring.engine import Engine, engine, measures
 from services.monitoring.engine.lane import Lane
 from shared.platform.kafka import Kafka
 from tests.monitoring_samples import AUDIENCE, at
@@ -138,15 +139,15 @@ async def test_each_partition_has_its_own_beat_while_it_is_ours(site: Stand, mon
     at_work = site.engine()
     at_work._current = Silent()
     hour = time.time()
-    monkeypatch.setattr(time, "time", lambda: hour)
+    monkeypatch.setattr(measures, "time", SimpleNamespace(time=lambda: hour))
     await at_work.on_partitions_assigned([TopicPartition(site.topic, number) for number in (0, 1)])
     assert beats(at_work) == {"0": hour, "1": hour}
-    monkeypatch.setattr(time, "time", lambda: hour + 60)
+    monkeypatch.setattr(measures, "time", SimpleNamespace(time=lambda: hour + 60))
     at_work._measures.swept(1, at("2026-07-20 09:00"))
     await at_work.on_partitions_assigned([TopicPartition(site.topic, number) for number in (1, 2)])
     assert beats(at_work) == {"1": hour + 60, "2": hour + 60}
     at_work._measures.swept(0, at("2026-07-20 09:00"))
-    monkeypatch.setattr(time, "time", lambda: hour + 120)
+    monkeypatch.setattr(measures, "time", SimpleNamespace(time=lambda: hour + 120))
     await at_work.on_partitions_assigned([TopicPartition(site.topic, 1)])
     assert beats(at_work) == {"1": hour + 60}, "what was taken away while a barrier was passed is not ours to tell"
 
