@@ -87,18 +87,27 @@ class Figures(Collector):
             yield family
 
 
+_SHARE = 20
+
+
 class Kept:
-    """An answer that is the same for everybody: made at most once in ``seconds`` by a process, and by one caller for all who wait."""
+    """An answer that is the same for everybody: made at most once in ``seconds`` by a process, and by one caller for all who wait.
+
+    What takes long to make is made less often, so that making it is never more than a twentieth of the time. Who asks meanwhile waits for the
+    new answer no longer than ``patience`` seconds, and then has the old one.
+    """
 
     def __init__(
         self,
         make: Callable[[], Awaitable[BaseModel]],
         *,
         seconds: float,
+        patience: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._make = make
-        self._seconds = seconds
+        self._least = self._seconds = seconds
+        self._patience = patience
         self._clock = clock
         self._body = b""
         self._tag = ""
@@ -113,8 +122,12 @@ class Kept:
         if self._age() >= self._seconds:
             if self._making is None or self._making.done():
                 self._making = asyncio.create_task(self._make_anew())
-            # Who goes away leaves the others their answer.
-            await asyncio.shield(self._making)
+                # An error is for those who waited. Where nobody did, the next to ask tries again.
+                self._making.add_done_callback(lambda made: made.cancelled() or made.exception())
+            # Who goes away, or has an old answer and waits no longer, leaves the others their new one.
+            await asyncio.wait({self._making}, timeout=None if self._made_at is None else self._patience)
+            if self._making.done():
+                self._making.result()
         fresh = max(0, int(self._seconds - self._age()))
         headers = {"ETag": self._tag, "Cache-Control": f"public, max-age={fresh}"}
         if if_none_match is not None and _names(if_none_match, self._tag):
@@ -127,6 +140,7 @@ class Kept:
     async def _make_anew(self) -> None:
         began = self._clock()
         body = (await self._make()).model_dump_json().encode()
+        self._seconds = max(self._least, _SHARE * (self._clock() - began))
         self._body, self._tag, self._made_at = body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', began
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from uuid import UUID
 
 import psycopg
 import structlog
@@ -27,19 +28,32 @@ from tests.bench.document import publish
 from tests.handlers.decisions_office import Office, opened
 
 FEW = 1_000
+PILOT, CASE = UUID(int=1), UUID(int=2)
+"""The one that the others are copies of."""
 QUESTIONS: tuple[tuple[str, str | None, str], ...] = (
     ("queue, of one authority", "lan", "/queue"),
     ("queue, of one authority: a kind", "lan", "/queue?kind=permit"),
     ("queue, of one authority: a rare kind", "lan", "/queue?kind=appeal"),
     ("queue, of one authority: one's own, of which there is none", "lan", "/queue?mine=true"),
     ("queue, of one authority: critical", "lan", "/queue?severity=critical"),
+    (
+        "queue, of one authority: three filters that never meet",
+        "lan",
+        "/queue?kind=permit&severity=minor&sector=fashion",
+    ),
     ("queue, all authorities", "audit", "/queue"),
+    ("queue, all authorities: critical", "audit", "/queue?severity=critical"),
     ("register, newest", None, "/register"),
     ("register, a sector", None, "/register?sector=fashion"),
+    ("register, a province that has none", None, "/register?province=01"),
     ("register, by code", None, "/register?q=HK-G16-26-0000777"),
     ("register, an enterprise", None, "/register?q=doanh+nghiep+7"),
     ("register, a word of the title", None, "/register?q=trung+thu"),
+    ("register, two words that one in eighty has", None, "/register?q=nhac+xiec"),
     ("register, two words that never meet", None, "/register?q=trung+thu+xiec"),
+    ("a case", "lan", f"/cases/{CASE}"),
+    ("the cases of a pilot", "lan", f"/cases?pilot_id={PILOT}"),
+    ("the decisions about a pilot", "lan", f"/decisions?pilot_id={PILOT}"),
 )
 
 _WORDS = (
@@ -76,6 +90,7 @@ ROWS: dict[str, dict[str, str]] = {
         "risk": _RISK,
         "search": f"to_tsvector('simple', replace({_CODE}, '-', ' ') || ' ' || {_TITLE} || ' ' || {_PERSON})",
     },
+    "fact": {"pilot_id": _PILOT, "event_id": "md5('fact' || n || one.event_id)::uuid", "data": "'{}'"},
     "case_file": {"pilot_id": _PILOT, "case_id": _CASE, "code": f"{_CODE} || '-C1'", "opened_at": _OPENED},
     "item": {
         "pilot_id": _PILOT,
@@ -95,7 +110,8 @@ ROWS: dict[str, dict[str, str]] = {
         "due": f"case when n % 3 = 0 then null else {_DUE} end",
         "risk": _RISK,
         "severity": _SEVERITY,
-        "kinds": f"array[{_KIND}]",
+        # The one case stands there whole, and once more under its kind.
+        "kind": f"case when one.kind = '' then '' else {_KIND} end",
         "sector": _SECTOR,
         "opened_at": _OPENED,
     },
@@ -122,11 +138,17 @@ class Asked:
 
 async def fill(office: Office, cases: int) -> None:
     """One pilot as the service itself stores it, and its copies. Indexes are made after the rows, which is quicker."""
-    await office.hear(kit.registered())
+    await office.hear(kit.registered(PILOT))
     async with office.db.tx() as tx:
         await tx.execute("set local statement_timeout = 0")
+        for of_case in ("case_file", "item", "queue_entry"):
+            await tx.execute(f"update {of_case} set case_id = %s", (CASE,))
         for table, changes in ROWS.items():
             await _copy(tx, table, changes, cases)
+        await tx.execute(
+            "insert into register_word select distinct word from pilot, unnest(tsvector_to_array(search)) word "
+            "where word !~ '^[0-9]+$' on conflict do nothing"
+        )
         await tx.execute("analyze")
 
 

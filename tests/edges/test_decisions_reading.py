@@ -113,6 +113,9 @@ async def test_filters_narrow_the_queue_and_a_snoozed_case_is_out_of_it(office: 
     two, _, _ = await office.breached()
     await office.hear(kit.final_filed(await office.running(), office.now))
     assert [row.pilot_id for row in (await queue(office, "?kind=measure")).rows] == [two]
+    both = await queue(office, "?kind=finding")
+    assert ({row.pilot_id for row in both.rows}, len(both.rows), both.total) == ({one, two}, 2, 2)
+    assert (await queue(office)).total == len((await queue(office)).rows), "a case of two kinds stands there once"
     assert [row.pilot_id for row in (await queue(office, "?severity=minor")).rows] == [one]
     assert (await queue(office, "?sector=cinema")).rows == ()
     case = await office.case_of(one)

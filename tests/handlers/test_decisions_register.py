@@ -21,11 +21,12 @@ async def office(postgres_admin_dsn: str) -> AsyncIterator[Office]:
     async with opened(postgres_admin_dsn) as found:
         for n, title in enumerate(TITLES):
             received = kit.RECEIVED + timedelta(hours=n)
-            await found.hear(kit.registered(title=title, received=received, code=f"HK-G16-26-00000{n}"))
+            pilot = kit.registered(title=title, received=received, code=f"HK-G16-26-00000{n}")
+            await found.hear(pilot.model_copy(update={"provinces": (f"0{n % 2}",)}))
         yield found
 
 
-@pytest.mark.parametrize("newest", [1, 3, 100])
+@pytest.mark.parametrize(("newest", "further", "most_endings"), [(1, 1, 0), (1, 4, 16), (3, 6, 1), (100, 1600, 16)])
 @pytest.mark.parametrize(
     ("words", "found"),
     [
@@ -35,18 +36,38 @@ async def office(postgres_admin_dsn: str) -> AsyncIterator[Office]:
         ("núi ba", []),
         ("biển ba", ["Biển ba"]),
         ("HK-G16-26-000003", ["Trăng ba"]),
+        ("tr", ["Trăng ba", "Trăng hai", "Trăng một"]),
+        ("hai b", ["Biển hai"]),
+        ("núi b", []),
+        ("một b", ["Biển một"]),
+        ("không có", []),
         ("...", list(TITLES[::-1])),
         ("", list(TITLES[::-1])),
     ],
 )
-async def test_a_search_gives_the_same_pilots_by_either_way_and_page_by_page(
-    office: Office, monkeypatch: pytest.MonkeyPatch, newest: int, words: str, found: list[str]
+async def test_a_search_gives_the_same_pilots_by_each_way_and_page_by_page(
+    office: Office,
+    monkeypatch: pytest.MonkeyPatch,
+    newest: int,
+    further: int,
+    most_endings: int,
+    words: str,
+    found: list[str],
 ) -> None:
     monkeypatch.setattr(register, "NEWEST", newest)
-    listed: list[str] = []
+    monkeypatch.setattr(register, "FURTHER", further)
+    monkeypatch.setattr(register, "MOST_ENDINGS", most_endings)
+    assert await listed(office, f"sector=performing_arts&state=pending&q={words}") == found
+    even = [title for title in found if TITLES.index(title) % 2 == 0]
+    assert await listed(office, f"province=00&q={words}") == even
+
+
+async def listed(office: Office, query: str) -> list[str]:
+    """Titles, two a page, to the last page."""
+    titles: list[str] = []
     page: dict[str, Any] = {"next": ""}
     while page["next"] is not None:
         behind = f"&cursor={page['next']}" if page["next"] else ""
-        page = await office.get(None, f"/register?limit=2&sector=performing_arts&q={words}{behind}")
-        listed += [row["title"] for row in page["rows"]]
-    assert listed == found
+        page = await office.get(None, f"/register?limit=2&{query}{behind}")
+        titles += [row["title"] for row in page["rows"]]
+    return titles

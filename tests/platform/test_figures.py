@@ -177,18 +177,19 @@ class Census(BaseModel):
 
 
 class Counting:
-    """Takes a census when ``gate`` is open."""
+    """Takes a census when ``gate`` is open; it takes ``took`` seconds."""
 
-    def __init__(self) -> None:
-        self.made, self.now = 0, 100.0
+    def __init__(self, *, patience: float = 1.0, took: float = 0.0) -> None:
+        self.made, self.now, self.took = 0, 100.0, took
         self.gate = asyncio.Event()
         self.gate.set()
         self.error: Exception | None = None
-        self.kept = Kept(self.make, seconds=15, clock=lambda: self.now)
+        self.kept = Kept(self.make, seconds=15, patience=patience, clock=lambda: self.now)
 
     async def make(self) -> Census:
         self.made += 1
         await self.gate.wait()
+        self.now += self.took
         if self.error is not None:
             raise self.error
         return Census(trees=self.made)
@@ -227,6 +228,31 @@ async def test_callers_at_one_time_share_one_making_whoever_of_them_goes_away() 
     assert counting.made == 1 and {body(answer) for answer in answers} == {b'{"trees":1}'}
     with pytest.raises(asyncio.CancelledError):
         await callers[0]
+
+
+async def test_who_asks_while_it_is_made_anew_has_the_old_answer_after_a_while() -> None:
+    counting = Counting(patience=0.01)
+    await counting.kept.answer()
+    counting.now += 15
+    counting.gate.clear()
+    old = await counting.kept.answer()
+    assert (body(old), old.headers["cache-control"]) == (b'{"trees":1}', "public, max-age=0")
+    counting.gate.set()
+
+    async def new() -> bool:
+        return body(await counting.kept.answer()) == b'{"trees":2}'
+
+    await eventually(new)
+
+
+async def test_what_takes_long_is_made_less_often() -> None:
+    counting = Counting(took=6.0)
+    await counting.kept.answer()
+    counting.now += 113.5
+    known = await counting.kept.answer()
+    assert (body(known), known.headers["cache-control"]) == (b'{"trees":1}', "public, max-age=0")
+    counting.now += 0.5
+    assert body(await counting.kept.answer()) == b'{"trees":2}'
 
 
 async def test_a_failure_is_told_to_all_who_waited_and_the_next_tries_again() -> None:

@@ -30,7 +30,9 @@ async def show_queue(
 ) -> http.QueuePage:
     """A page of the queue: what is overdue, what is due within one working day, the rest by risk, what waits for others."""
     threshold = soon(now, desk.calendar)
-    places = await stored.page(tx, wanted, threshold, limit + 1, place_of(cursor))
+    after = place_of(cursor)
+    total = await stored.length(tx, wanted)
+    places = await stored.page(tx, wanted, threshold, limit + 1, after, total)
     more, places = len(places) > limit, places[:limit]
     ids = [place.pilot_id for place in places]
     pilots = await stored.lines(tx, ids)
@@ -54,9 +56,7 @@ async def show_queue(
         )
         for place in places
     )
-    return http.QueuePage(
-        rows=rows, total=await stored.length(tx, wanted), next=places_cursor(places[-1]) if more else None
-    )
+    return http.QueuePage(rows=rows, total=total, next=places_cursor(places[-1]) if more else None)
 
 
 def _row(

@@ -10,8 +10,9 @@ from uuid import UUID
 from services.decisions.core import clocks, evidence, queue
 from services.decisions.core.life import Proposal
 from services.decisions.core.model import Book, Case, Finding, Issued, Item, Measure, OrderedRemedy, Pilot
+from services.decisions.store.queue import WHOLE
 from services.decisions.store.rows import Table
-from services.decisions.store.words import folded
+from services.decisions.store.words import folded, kept
 from shared.contracts.base import Event
 from shared.contracts.events.decisions import DecisionIssued, ItemRef
 from shared.contracts.rules import FrozenRules
@@ -132,6 +133,7 @@ class Books:
         )
         searched = folded(pilot.code, pilot.title, pilot.organisation.name, pilot.organisation.tax_code)
         await tx.execute(_NEW_PILOT, (*PILOT.values(pilot), pilot.organisation.tax_code, rules_id, searched))
+        await tx.execute(_NEW_WORDS, (kept(searched.split()),))
 
 
 # Each reads by the primary key or by a partial index of what is open.
@@ -141,6 +143,8 @@ _OPEN_ITEMS = "where pilot_id = %s and (state = 'open' or item_id = any(%s)) ord
 _MEASURES_IN_FORCE = "where pilot_id = %s and (state in ('taken', 'confirmed') or measure_id = any(%s))"
 _FINDINGS = "where pilot_id = %s and (finding_id = any(%s) or judged_by = any(%s))"
 _PILOT_SELECT = f"select {', '.join(PILOT.columns)}, rules_id from pilot"  # noqa: S608 - names of our own tables
+# In the order of the alphabet: two pilots that bring the same new words never wait for each other both.
+_NEW_WORDS = "insert into register_word (word) select unnest(%s::text[]) on conflict do nothing"
 _NEW_PILOT = PILOT.insert(tax_code="%s", rules_id="%s", search="to_tsvector('simple', %s)")
 
 
@@ -223,32 +227,22 @@ async def _save_ranks(tx: Tx, before: Book, after: Book) -> None:
         await tx.execute("delete from queue_entry where pilot_id = %s", (pilot.pilot_id,))
     if not has or after.case is None:
         return
-    async with tx.cursor() as cursor:
-        await cursor.executemany(
-            "insert into queue_entry (pilot_id, case_id, authority, lead, lane, due, risk, severity, kinds, assignee, sector, "
-            "opened_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [
-                (
-                    *(
-                        pilot.pilot_id,
-                        after.case.case_id,
-                        entry.authority,
-                        entry.lead,
-                        entry.lane,
-                        entry.due,
-                        entry.risk,
-                    ),
-                    *(
-                        entry.severity and entry.severity.value,
-                        list(entry.kinds),
-                        entry.assignee,
-                        pilot.sector,
-                        after.case.opened_at,
-                    ),
-                )
-                for entry in has
-            ],
+    rows = [
+        (
+            *(pilot.pilot_id, after.case.case_id, entry.authority, kind, entry.lead, entry.lane, entry.due, entry.risk),
+            *(entry.severity and entry.severity.value, entry.assignee, pilot.sector, after.case.opened_at),
         )
+        for entry in has
+        for kind in (WHOLE, *entry.kinds)
+    ]
+    async with tx.cursor() as cursor:
+        await cursor.executemany(_NEW_RANK, rows)
+
+
+_NEW_RANK = (
+    "insert into queue_entry (pilot_id, case_id, authority, kind, lead, lane, due, risk, severity, assignee, sector, opened_at) "
+    "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+)
 
 
 def _subjects(of: Iterable[Item | ItemRef]) -> list[UUID]:

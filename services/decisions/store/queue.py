@@ -1,7 +1,9 @@
 """The queue, page by page. Each section is one range of one index, so that a page costs the same however long the queue is.
 
-A filter passes over what it does not want while it reads that range; where little is wanted, an index of what the filter names is shorter.
-Which of the two it is, PostgreSQL knows by its statistics, also those of several columns together.
+A case stands in it once whole, and once more under each kind of its open items: a kind is a queue of its own, however rare. The other filters
+pass over what they do not want while they read the range; the index holds what they name, so that passing over is no look at the table.
+Where little is wanted, an index of what the filter names is shorter. Which of the two it is, the count tells, which comes first. These statements
+are planned each time, for the values at hand.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from shared.platform.db import Tx
 
 MOST_COUNTED = 1_000
 """The queue's length is counted up to here."""
+
+WHOLE = ""
+"""What stands in place of a kind where a case stands whole."""
 
 SECTIONS = ("clock", "risk", "awaiting", "snoozed")
 """In the queue's order. ``clock`` is what is overdue or due soon, ``risk`` the rest that waits for an officer."""
@@ -39,7 +44,7 @@ class Filter:
         params: list[Any] = []
         for sql, value in (
             ("authority = %s", self.authority),
-            ("kinds @> array[%s]", self.kind),
+            ("kind = %s", self.kind or WHOLE),
             ("severity = %s", self.severity),
             ("sector = %s", self.sector),
             ("assignee = %s", self.assignee),
@@ -50,6 +55,11 @@ class Filter:
         if self.authority is None:
             parts.append("lead")
         return " and ".join(parts), params
+
+    @property
+    def passes_over(self) -> bool:
+        """Whether it wants less than the ranges of the queue's indexes hold."""
+        return any(value is not None for value in (self.severity, self.sector, self.assignee))
 
     @property
     def sections(self) -> tuple[str, ...]:
@@ -93,24 +103,33 @@ async def lines(tx: Tx, pilot_ids: Collection[UUID]) -> dict[UUID, PilotLine]:
     return {row["pilot_id"]: PilotLine(**{**row, "state": PilotState(row["state"])}) for row in await cursor.fetchall()}
 
 
-async def page(tx: Tx, wanted: Filter, soon: datetime, limit: int, after: Place | None) -> list[Place]:
-    """At most ``limit`` places behind ``after`` in the queue's order; ``soon`` divides the sections clock and risk."""
+async def page(tx: Tx, wanted: Filter, soon: datetime, limit: int, after: Place | None, total: int) -> list[Place]:
+    """At most ``limit`` places behind ``after`` in the queue's order; ``soon`` divides the sections clock and risk.
+
+    ``total`` is the queue's :func:`length`, which says how to read it.
+    """
+    few = wanted.passes_over and total < MOST_COUNTED
     found: list[Place] = []
     sections = wanted.sections
     if after is not None:
         sections = sections[sections.index(after.section) :] if after.section in sections else ()
     for section in sections:
         behind = after if after is not None and after.section == section else None
-        found += await _section(tx, wanted, section, soon, limit - len(found), behind)
+        found += await _section(tx, wanted, section, soon, limit - len(found), behind, few)
         if len(found) >= limit:
             break
     return found
 
 
 async def _section(
-    tx: Tx, wanted: Filter, section: str, soon: datetime, limit: int, after: Place | None
+    tx: Tx, wanted: Filter, section: str, soon: datetime, limit: int, after: Place | None, few: bool
 ) -> list[Place]:
     where, params = wanted.where()
+    source = "queue_entry"
+    if few:
+        # All of them, then in order: "offset 0" keeps the planner from walking the section for them.
+        source = f"(select * from queue_entry where {where} offset 0) few"  # noqa: S608
+        where = "true"
     by_clock = section == "clock"
     lane = "active" if section in ("clock", "risk") else section
     where += " and lane = %s"
@@ -124,8 +143,9 @@ async def _section(
         params += more
     order = "due, risk desc, case_id" if by_clock else "risk desc, due, case_id"
     cursor = await tx.execute(
-        f"select pilot_id, case_id, lane, due, risk from queue_entry where {where} order by {order} limit %s",  # noqa: S608
+        f"select pilot_id, case_id, lane, due, risk from {source} where {where} order by {order} limit %s",  # noqa: S608
         (*params, limit),
+        prepare=False,
     )
     return [Place(section=section, **row) for row in await cursor.fetchall()]
 
@@ -150,6 +170,7 @@ async def length(tx: Tx, wanted: Filter) -> int:
     cursor = await tx.execute(
         f"select count(*) as n from (select 1 from queue_entry where {where} and lane = any(%s) limit %s) counted",  # noqa: S608
         (*params, list(lanes), MOST_COUNTED),
+        prepare=False,
     )
     row = await cursor.fetchone()
     return row["n"] if row else 0

@@ -56,7 +56,7 @@ async def totals(tx: Tx) -> dict[str, int]:
 
 async def oldest_open(tx: Tx) -> Any:
     """When the oldest case in the queue was opened, None when the queue is empty."""
-    row = await (await tx.execute("select min(opened_at) as at from queue_entry where lead")).fetchone()
+    row = await (await tx.execute("select min(opened_at) as at from queue_entry where lead and kind = ''")).fetchone()
     return row["at"] if row else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _WORD = re.compile(r"[0-9a-z]+")
 
@@ -19,3 +20,19 @@ def query(text: str) -> str:
     """A ``tsquery`` (configuration ``simple``) that asks for every word of ``text``, the last as a prefix; "" when it has no word."""
     words = folded(text).split()
     return " & ".join([*words[:-1], f"{words[-1]}:*"]) if words else ""
+
+
+def query_spelt(text: str, endings: Iterable[str]) -> str:
+    """The same with the last word spelt out: every word but the last, and one of ``endings``."""
+    *whole, _ = folded(text).split()
+    return " & ".join([*whole, f"({' | '.join(endings)})"])
+
+
+def begun(text: str) -> str:
+    """The last word of ``text``, which may have been begun only; "" when there is none."""
+    return folded(text).rpartition(" ")[2]
+
+
+def kept(words: Iterable[str]) -> list[str]:
+    """Those of folded words whose beginnings are looked up: all but plain numbers, of which every pilot brings new ones."""
+    return sorted({word for word in words if word and not word.isdigit()})

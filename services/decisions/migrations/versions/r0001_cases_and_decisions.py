@@ -53,8 +53,13 @@ create index pilot_enterprise on pilot (tax_code);
 create index pilot_newest on pilot (registered_at desc, pilot_id desc);
 create index pilot_sector on pilot (sector, registered_at desc, pilot_id desc);
 create index pilot_state on pilot (state, registered_at desc, pilot_id desc);
-create index pilot_provinces on pilot using gin (provinces);
-create index pilot_search on pilot using gin (search);
+create index pilot_sector_state on pilot (sector, state, registered_at desc, pilot_id desc);
+create index pilot_provinces on pilot using gin (provinces) with (fastupdate = off);
+create index pilot_search on pilot using gin (search) with (fastupdate = off);
+
+create table register_word (
+    word text collate "C" primary key
+);
 
 create table case_file (
     pilot_id uuid not null,
@@ -211,27 +216,31 @@ create table queue_entry (
     pilot_id uuid not null,
     case_id uuid not null,
     authority text not null,
+    kind text not null,
     lead boolean not null,
     lane text not null,
     due timestamptz,
     risk double precision not null,
     severity text,
-    kinds text[] not null,
     assignee text,
     sector text not null,
     opened_at timestamptz not null,
-    primary key (pilot_id, authority)
+    primary key (pilot_id, authority, kind)
 );
-create index queue_by_clock on queue_entry (authority, lane, due, risk desc, case_id);
-create index queue_by_risk on queue_entry (authority, lane, risk desc, due, case_id);
-create index queue_all_by_clock on queue_entry (lane, due, risk desc, case_id) where lead;
-create index queue_all_by_risk on queue_entry (lane, risk desc, due, case_id) where lead;
-create index queue_oldest on queue_entry (opened_at) where lead;
-create index queue_kinds on queue_entry using gin (kinds);
-create index queue_severity on queue_entry (authority, severity);
-create index queue_sector on queue_entry (authority, sector);
-create index queue_assignee on queue_entry (assignee) where assignee is not null;
-create statistics queue_together (mcv) on authority, lane, severity, sector from queue_entry;
+create index queue_by_clock on queue_entry (authority, kind, lane, due, risk desc, case_id)
+    include (pilot_id, severity, sector, assignee);
+create index queue_by_risk on queue_entry (authority, kind, lane, risk desc, due, case_id)
+    include (pilot_id, severity, sector, assignee);
+create index queue_all_by_clock on queue_entry (kind, lane, due, risk desc, case_id)
+    include (pilot_id, severity, sector, assignee) where lead;
+create index queue_all_by_risk on queue_entry (kind, lane, risk desc, due, case_id)
+    include (pilot_id, severity, sector, assignee) where lead;
+create index queue_oldest on queue_entry (opened_at) where lead and kind = '';
+create index queue_narrow on queue_entry (authority, kind, severity, sector, lane);
+create index queue_assignee on queue_entry (assignee, kind) where assignee is not null;
+create statistics queue_together (mcv) on authority, kind, lane, severity, sector from queue_entry;
+-- Rows come and go with every change of a case: an index alone answers where the table was vacuumed since.
+alter table queue_entry set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02);
 
 create table usage (
     pilot_id uuid not null,
