@@ -6,12 +6,14 @@ from uuid import uuid4
 
 import pytest
 
-from services.decisions.core import remedies
+from services.decisions.core import remedies, table
 from services.decisions.core.model import CaseState, RemedyState
 from shared.contracts.errors import NotFound
 from shared.contracts.events import decisions as d
+from shared.contracts.events import monitoring as m
 from shared.contracts.pilot import Severity
 from tests.decisions_kit import (
+    CULTURE,
     LAN,
     MINH,
     TAM,
@@ -23,6 +25,7 @@ from tests.decisions_kit import (
     finding_escalated,
     finding_opened,
     names,
+    not_applied,
     of_kind,
     refused,
     running,
@@ -139,3 +142,50 @@ def test_what_was_not_done_raises_the_item_that_its_finding_has_opened_again(gro
     back = office.item("finding")
     assert (back.item_id, back.severity) == (standing.item_id, now)
     assert office.now_of(draft).live is (grown is now)
+
+
+# A takedown that was not done
+
+TOLD = [m.RuleCode.TIP, m.RuleCode.REFERRAL, m.RuleCode.CAP_EXCEEDED]
+
+
+def taken_down_not(rule: m.RuleCode) -> tuple[Office, d.DecisionIssued]:
+    """A takedown ordered upon a minor finding of this rule, and its time over."""
+    office = running()
+    opened = finding_opened(office.pilot_id, at("2026-07-20 10:00"), severity=Severity.MINOR, rule=rule, subject="x")
+    office.hear(opened)
+    office.decide(TUESDAY, "order_takedown", office.book.open_items[0], remedy_text="Gỡ bài đăng.")
+    office.fire_until(at("2026-07-22 10:00"))
+    return office, of_kind(office.told, d.DecisionIssued)[-1]
+
+
+def not_done(office: Office, decision: d.DecisionIssued) -> None:
+    now = at("2026-07-22 11:00")
+    office.keep(remedies.verify(office.book, MINH, decision.decision_id, False, "Vẫn còn", now, calendar()))
+
+
+@pytest.mark.parametrize("rule", TOLD)
+def test_a_takedown_that_was_not_done_is_critical_and_may_lead_to_suspension_whoever_had_told_of_it(
+    rule: m.RuleCode,
+) -> None:
+    office, decision = taken_down_not(rule)
+    not_done(office, decision)
+    (back,) = office.book.open_items
+    assert (back.severity, back.clock, back.due) == (Severity.CRITICAL, "case_critical", due("2026-07-28 00:00"))
+    offered = {row.code for row, items in table.options(office.book, CULTURE) if back in items}
+    assert {"suspend", "refer_sanction"} <= offered
+    office.decide(at("2026-07-22 12:00"), "suspend", back)
+    (finding,) = office.book.findings.values()
+    assert finding.verdict == "confirmed"
+
+
+@pytest.mark.parametrize("rule", TOLD)
+def test_a_takedown_that_was_not_done_leaves_one_item_where_its_matter_stood_open_again(rule: m.RuleCode) -> None:
+    office, decision = taken_down_not(rule)
+    office.hear(not_applied(office.pilot_id, at("2026-07-22 10:30"), decision.decision_id, "order_takedown"))
+    standing = next(i for i in office.book.open_items if i.subject_id != decision.decision_id)
+    draft = office.draft(at("2026-07-22 10:40"), "warn", standing)
+    not_done(office, decision)
+    (back,) = office.book.open_items
+    assert (back.kind, back.severity, back.subject_id) == ("finding", Severity.CRITICAL, standing.subject_id)
+    assert not office.now_of(draft).live

@@ -378,6 +378,19 @@ async def test_a_case_shows_the_enterprises_whole_record(office: Office) -> None
     assert record.measures == {"taken": 1}
 
 
+async def test_the_record_of_an_enterprise_is_that_of_its_branches_too(office: Office) -> None:
+    main = f"03{uuid4().int % 10**8:08d}"
+    branch, head, other = [await office.running(tax_code=code) for code in (f"{main}-001", main, f"9{main[1:]}")]
+    for pilot_id in (branch, head, other):
+        await office.hear(kit.finding_opened(pilot_id, office.now))
+    await issue(office, await office.case_of(branch), "warn", "finding")
+    for asked in (branch, head):
+        await office.hear(kit.finding_opened(asked, office.now, finding_id=uuid4(), subject="y"))
+        record = CaseView.model_validate(await office.case_of(asked)).record
+        assert {pilot.pilot_id for pilot in record.pilots} == {branch, head}
+        assert (record.decisions, record.findings_confirmed) == ({"warn": 1}, 1)
+
+
 async def test_what_does_not_exist_is_404_and_what_is_broken_422(office: Office) -> None:
     for path in ("/cases/{}", "/proposals/{}", "/decisions/{}"):
         assert (await office.ask("lan", "GET", path.format(uuid4()))).status_code == 404

@@ -51,6 +51,8 @@ CONFIRMED = "confirmed"
 """Subject of the item ``measure`` that keeps a confirmed measure in sight until it is lifted."""
 SUSPENSION = "suspension"
 REMEDY = "remedy"
+TAKEDOWN = "takedown"
+"""Clock of a remedy by the hour."""
 FINAL = "final"
 FINAL_MISSING = "final/missing"
 

@@ -1,4 +1,4 @@
-"""Ordered remedies: when their time is over an officer looks; what was not done comes back one severity higher."""
+"""Ordered remedies: when their time is over an officer looks; what was not done comes back graver."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from uuid import UUID
 from services.decisions.core.change import Change, Step
 from services.decisions.core.clocks import case_clock
 from services.decisions.core.findings import FINDING_KINDS
-from services.decisions.core.model import REMEDY, Actor, Book, OrderedRemedy, RemedyState
+from services.decisions.core.model import REMEDY, TAKEDOWN, Actor, Book, Item, OrderedRemedy, RemedyState
 from shared.contracts.errors import NotFound, Refused
-from shared.contracts.events.decisions import ItemKind, RemedyVerified
+from shared.contracts.events.decisions import ItemKind, ItemRef, RemedyVerified
+from shared.contracts.pilot import Severity
 from shared.reference.calendar import Calendar
 
 
@@ -67,22 +68,33 @@ def verify(
 
 
 def _come_back(change: Change, remedy: OrderedRemedy) -> None:
-    severity = remedy.severity.higher()
+    """One severity higher; of a takedown as critical, and as something that a suspension can be about."""
+    severity = Severity.CRITICAL if remedy.clock == TAKEDOWN else remedy.severity.higher()
     for ref in remedy.items:
         finding = change.book.findings.get(ref.subject_id) if ref.subject_id is not None else None
         if finding is not None and ref.kind in FINDING_KINDS:
             change.finding(replace(finding, judged_by=None, verdict=None))
-        standing = change.standing(ref)
-        if standing is None:
-            change.open_item(
-                ref.kind,
-                ref.subject,
-                subject_id=ref.subject_id,
-                severity=severity,
-                clock=case_clock(severity),
-                authority=remedy.authority,
-            )
+        # What a tip or a referral told is a finding of ours by now: an order about it was not followed.
+        of_ours = remedy.clock == TAKEDOWN and ref.kind in FINDING_KINDS
+        risen = ref.model_copy(update={"kind": ItemKind.FINDING}) if of_ours else ref
+        standing = change.standing(ref) or change.standing(risen)
+        if standing is None or standing.kind is not risen.kind:
+            _open(change, remedy, risen, severity, standing)
         elif standing.severity is None or severity.rank > standing.severity.rank:
             # What was proposed meanwhile did not know that nothing had been mended.
             change.withdraw_naming((standing.item_id,), "evidence_changed")
             change.escalate(change.book.items[standing.item_id], severity)
+
+
+def _open(change: Change, remedy: OrderedRemedy, ref: ItemRef, severity: Severity, instead_of: Item | None) -> None:
+    if instead_of is not None:
+        change.resolve(instead_of, "verified")
+    change.open_item(
+        ref.kind,
+        ref.subject,
+        subject_id=ref.subject_id,
+        severity=severity,
+        clock=case_clock(severity),
+        authority=remedy.authority,
+        reply_id=None if instead_of is None else instead_of.reply_id,
+    )

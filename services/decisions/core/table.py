@@ -16,7 +16,7 @@ from uuid import UUID
 from services.decisions.core import findings
 from services.decisions.core.findings import FINDING_KINDS
 from services.decisions.core.life import Content
-from services.decisions.core.model import CONFIRMED, FINAL, OBJECTION, Book, Case, Item, MeasureState
+from services.decisions.core.model import CONFIRMED, FINAL, OBJECTION, TAKEDOWN, Book, Case, Item, MeasureState
 from shared.contracts.errors import Problem, Refused, problem
 from shared.contracts.events.decisions import ItemKind
 from shared.contracts.pilot import RUNNING, PilotState
@@ -45,7 +45,7 @@ ONE_ITEM = frozenset(
 )
 """Kinds whose effect is on one thing, which the item names: a gate, a measure, a suspension, the final report."""
 
-REMEDY_CLOCKS = {"order_correction": "correction", "order_takedown": "takedown"}
+REMEDY_CLOCKS = {"order_correction": "correction", "order_takedown": TAKEDOWN}
 """Kinds that order a remedy, and the clock that it runs on."""
 
 STATES: dict[str, frozenset[PilotState]] = {

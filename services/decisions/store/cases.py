@@ -110,11 +110,11 @@ async def listed_facts(tx: Tx, pilot_id: UUID) -> list[tuple[Fact, bytes | None]
 
 
 async def record_of(tx: Tx, tax_code: str) -> dict[str, Any]:
-    """The enterprise's whole record, over all its pilots and all authorities."""
+    """The enterprise's whole record, over all its pilots and all authorities; a branch (three digits more) is no other person."""
     pilots = await _rows(
         tx,
-        "select pilot_id, code, title, sector, lead_authority, state, outcome from pilot where tax_code = %s "
-        "order by registered_at, pilot_id",
+        "select pilot_id, code, title, sector, lead_authority, state, outcome from pilot "
+        "where left(tax_code, 10) = left(%s, 10) order by registered_at, pilot_id",
         (tax_code,),
     )
     ids = [row["pilot_id"] for row in pilots]

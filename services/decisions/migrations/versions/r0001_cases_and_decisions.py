@@ -49,7 +49,7 @@ create table pilot (
     search tsvector not null
 );
 create unique index pilot_code on pilot (code);
-create index pilot_enterprise on pilot (tax_code);
+create index pilot_enterprise on pilot (left(tax_code, 10));
 create index pilot_newest on pilot (registered_at desc, pilot_id desc);
 create index pilot_sector on pilot (sector, registered_at desc, pilot_id desc);
 create index pilot_state on pilot (state, registered_at desc, pilot_id desc);

@@ -231,7 +231,7 @@ class RecordedPilot(Answer):
 
 
 class EnterpriseRecord(Answer):
-    """The enterprise's whole record, across pilots and authorities."""
+    """The enterprise's whole record, across pilots and authorities, its branches' pilots too."""
 
     organisation: Organisation
     pilots: tuple[RecordedPilot, ...]
