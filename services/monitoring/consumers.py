@@ -27,8 +27,8 @@ def handlers(desk: Desk) -> Handlers:
     }
     on_decisions: dict[type[Any], Handler] = {
         decisions.DecisionIssued: _with(desk, facts.on_decision),
-        decisions.CheckConcluded: _with(desk, facts.on_check),
-        decisions.ReportReviewed: _with(desk, facts.on_review),
+        decisions.CheckConcluded: _with(desk, facts.on_look),
+        decisions.ReportReviewed: _with(desk, facts.on_look),
     }
     return {APPLICATIONS.name: on_applications, DECISIONS.name: on_decisions}
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.monitoring.core import assessment, people, verdicts
-from services.monitoring.core.assessment import Past
+from services.monitoring.core.assessment import Judged, Past
 from services.monitoring.core.meters import Gauge, Point
 from services.monitoring.core.people import OpenFinding
 from services.monitoring.core.verdicts import Answer, Judgement, Standing
@@ -130,15 +130,22 @@ def test_verdicts_checks_and_reviews_enter_the_past() -> None:
     decision = example(
         DecisionIssued, findings=[finding, {**finding, "verdict": "rejected"}], kind="warn", overturns=None
     )
-    past = assessment.decided(Past(), standing(decision))
-    assert [one.confirmed for one in past.judged] == [1, 0]
-    past = assessment.checked(past, example(CheckConcluded, mode="remote", confirmed_findings=2), uuid4())
-    past = assessment.checked(past, example(CheckConcluded, mode="inspection", confirmed_findings=0), uuid4())
-    past = assessment.reviewed(past, example(ReportReviewed, confirmed_findings=1), uuid4())
-    assert [one.confirmed for one in past.judged] == [1, 0, 2, 0, 1]
+    found = assessment.verdicts(standing(decision, REF.event_id))
+    assert [(one.confirmed, one.decision_id, one.event_id) for one in found] == [
+        (1, decision.decision_id, REF.event_id),
+        (0, decision.decision_id, REF.event_id),
+    ]
+    assert assessment.decided(Past(), standing(decision)) == Past()
+    looks = [
+        example(CheckConcluded, mode="remote", confirmed_findings=2),
+        example(CheckConcluded, mode="inspection", confirmed_findings=0),
+        example(ReportReviewed, confirmed_findings=1),
+    ]
+    past = Past()
+    for look in looks:
+        past = assessment.looked(past, look, uuid4())
+    assert [assessment.conclusion(look, REF.event_id).confirmed for look in looks] == [2, 0, 1]
     assert [one.look for one in past.looked] == ["remote_check", "onsite_check", "report_review"]
-    overturning = example(DecisionIssued, findings=[], kind="overturn", overturns=str(decision.decision_id))
-    assert [one.confirmed for one in assessment.decided(past, standing(overturning)).judged] == [2, 0, 1]
 
 
 def test_a_lifted_suspension_begins_a_probation() -> None:
@@ -147,26 +154,33 @@ def test_a_lifted_suspension_begins_a_probation() -> None:
         Past(), standing(example(DecisionIssued, findings=[], kind="lift_suspension", overturns=None), lifted)
     )
     assert past.probation == lifted
-    levels = {one.name: one.level for one in assessment.assess(PILOT, {}, past, NOW).inputs}
+    levels = {one.name: one.level for one in assessment.assess(PILOT, {}, past, (), NOW).inputs}
     assert levels["sector"] == 3
 
 
 def test_the_score_is_told_anew_only_when_the_level_of_an_input_has_changed() -> None:
-    past, event = assessment.reassess(PILOT, {}, Past(), NOW)
+    past, event = assessment.reassess(PILOT, {}, Past(), (), NOW)
     assert event is not None
     assert event.pilot_id == PILOT.pilot_id
     few = {"participants_active": Gauge((Point(1, 1, 10 * SCALE),))}
-    assert assessment.reassess(PILOT, few, past, NOW)[1] is None
+    assert assessment.reassess(PILOT, few, past, (), NOW)[1] is None
     many = {"participants_active": Gauge((Point(1, 1, 60_000 * SCALE),)), "jobs": Gauge()}
-    after, event = assessment.reassess(PILOT, many, past, NOW)
+    after, event = assessment.reassess(PILOT, many, past, (), NOW)
     assert event is not None
     assert event.changed == ("participants: 1 → 4",)
     assert after.inputs == event.inputs
+
+
+def test_a_score_is_of_the_newest_judgement_where_that_is_later_than_now() -> None:
+    early, late = (Judged(at=NOW + timedelta(hours=n), confirmed=3, event_id=uuid4()) for n in (-1, 1))
+    past, event = assessment.reassess(PILOT, {}, Past(), (late, early), NOW)
+    assert event is not None and event.at == late.at
+    assert {one.name: (one.value, one.event_id) for one in past.inputs}["history"] == ("57.0 / 2", late.event_id)
 
 
 def test_games_count_minors_among_players() -> None:
     cap = Cap(metric="players_u18", window=Window.CONCURRENT, limit=Decimal(40))
     all_of_them = Cap(metric="players_active", window=Window.CONCURRENT, limit=Decimal(100))
     game = facts(registered(None, envelope(cap, all_of_them), sector="software_games"))
-    levels = {one.name: one.level for one in assessment.assess(game, {}, Past(), NOW).inputs}
+    levels = {one.name: one.level for one in assessment.assess(game, {}, Past(), (), NOW).inputs}
     assert levels["minors"] == 4

@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from services.monitoring import consumers, sweep
+from services.monitoring import sweep
 from services.monitoring.core import judge
 from services.monitoring.core.instants import day_of, instant_of
 from services.monitoring.handlers import matters, reports
-from services.monitoring.handlers.desk import Desk
 from services.monitoring.handlers.tidying import Tidying
 from services.monitoring.store import books, findings, intake, pilots, producing
-from shared.contracts.base import Event, Meta
 from shared.contracts.errors import NotFound, NotYet, Refused
-from shared.contracts.events import BY_TYPE
-from shared.contracts.events.applications import DecisionApplied, DecisionNotApplied, IncidentReported
-from shared.contracts.events.decisions import CheckConcluded, DecisionIssued, ReportReviewed
+from shared.contracts.events.applications import IncidentReported
+from shared.contracts.events.decisions import CheckConcluded, ReportReviewed
 from shared.contracts.events.monitoring import FindingCleared, FindingOpened, RiskAssessed
 from shared.contracts.http.monitoring import ReferralSent, ReportSent, TipSent
-from shared.contracts.topics import APPLICATIONS, DECISIONS
-from shared.platform.cloudevents import decode, encode, key_of
-from shared.platform.db import Database, Tx
+from shared.platform.cloudevents import key_of
+from shared.platform.db import Tx
 from shared.platform.deadlines import Deadline
-from shared.platform.migrate import migrate
-from shared.platform.outbox import Outbox
+from tests.handlers.monitoring_office import HOUR, NOW, Office, answered, decided, example, opened
 from tests.monitoring_samples import (
-    AUDIENCE,
-    CALENDAR,
     CROWD,
-    EXAMPLES,
     START,
     amended,
     at,
@@ -47,66 +37,11 @@ from tests.monitoring_samples import (
     started,
 )
 
-MIGRATIONS = Path(__file__).parents[2] / "services" / "monitoring" / "migrations"
-NOW = at("2026-07-20 09:00")
-HOUR = timedelta(hours=1)
-
-
-class Office:
-    """Monitoring's handlers on a database of their own."""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
-        self.desk = Desk(Outbox("haukiem.monitoring.v1", "haukiem/monitoring"), CALENDAR, 24)
-        self._handlers = consumers.handlers(self.desk)
-
-    async def hear(self, *events: Any) -> None:
-        for event in events:
-            topic = APPLICATIONS if event.owner == "applications" else DECISIONS
-            meta = Meta(id=uuid4(), type=event.type_name(), source="test", time=event.at, correlation_id="c")
-            record = _Record(topic.name, key_of(event.key), event.data(), encode(meta))
-            received = decode(record, BY_TYPE)
-            assert received is not None
-            async with self.db.tx() as tx:
-                await self._handlers[topic.name][type(event)](tx, received)
-
-    async def pilot(self, *more: Any) -> UUID:
-        pilot_id = uuid4()
-        await self.hear(registered(pilot_id, envelope(CROWD, AUDIENCE)), started(pilot_id))
-        await self.hear(*(one.model_copy(update={"pilot_id": pilot_id}) for one in more))
-        return pilot_id
-
-    async def told(self, kind: type[Event]) -> list[Any]:
-        async with self.db.tx() as tx:
-            cursor = await tx.execute("select type, data from outbox order by id")
-            rows = await cursor.fetchall()
-        return [kind.model_validate_json(bytes(row["data"])) for row in rows if BY_TYPE[row["type"]] is kind]
-
-    async def row(self, query: str) -> dict[str, Any]:
-        async with self.db.tx() as tx:
-            found = await (await tx.execute(query)).fetchone()
-        assert found is not None
-        return found
-
-
-class _Record:
-    def __init__(self, topic: str, key: bytes, value: bytes, headers: Any) -> None:
-        self.topic, self.key, self.value, self.headers = topic, key, value, headers
-        self.partition = self.offset = self.timestamp = 0
-
 
 @pytest.fixture
 async def office(fresh_database: str) -> AsyncIterator[Office]:
-    await asyncio.to_thread(migrate, fresh_database, MIGRATIONS)
-    db = Database(fresh_database, pool=4)
-    await db.open()
-    yield Office(db)
-    await db.close()
-
-
-def example(of: Any, /, **changes: Any) -> Any:
-    data = json.loads((EXAMPLES / f"{of.__name__}.json").read_text(encoding="utf-8"))["data"]
-    return of.model_validate({**data, **changes})
+    async with opened(fresh_database) as found:
+        yield found
 
 
 # Facts
@@ -150,20 +85,6 @@ async def an_incident(office: Office) -> tuple[UUID, UUID]:
     return pilot, opened.finding_id
 
 
-def decided(pilot: UUID, finding: UUID, kind: str = "suspend", **more: Any) -> DecisionIssued:
-    verdict = {"finding_id": str(finding), "verdict": "confirmed"}
-    sent = {"at": (NOW + HOUR).isoformat(), "decision_id": str(uuid4()), "items": [], "findings": [verdict], **more}
-    return example(DecisionIssued, pilot_id=str(pilot), kind=kind, overturns=None, **sent)  # type: ignore[no-any-return]
-
-
-def answered(decision: DecisionIssued, found: str | None = None) -> DecisionApplied | DecisionNotApplied:
-    """Applied; or not, the pilot being found in that state."""
-    of: Any = DecisionApplied if found is None else DecisionNotApplied
-    more = {"state_after": "suspended", "causes": []} if found is None else {"state_found": found}
-    about = {"pilot_id": str(decision.pilot_id), "decision_id": str(decision.decision_id), "kind": decision.kind}
-    return example(of, at=(NOW + 2 * HOUR).isoformat(), **about, **more)  # type: ignore[no-any-return]
-
-
 @pytest.mark.parametrize("answer_first", [False, True])
 @pytest.mark.parametrize("found", [None, "ended"])
 async def test_an_incident_clears_when_the_decision_about_it_is_answered_in_either_order(
@@ -180,8 +101,8 @@ async def test_an_incident_clears_when_the_decision_about_it_is_answered_in_eith
     assert len(cleared.evidence.facts) == 2
     assert (await office.row("select state from finding"))["state"] == "cleared"
     assert (await office.row("select count(*) as n from judgement"))["n"] == 0
-    past = (await office.row("select past from risk"))["past"]
-    assert [one["decision_id"] for one in past["judged"]] == [str(decision.decision_id)]
+    judged = await office.row("select array_agg(decision_id) as by from judged")
+    assert judged["by"] == [decision.decision_id]
 
 
 @pytest.mark.parametrize("answer_first", [False, True])
@@ -195,7 +116,7 @@ async def test_a_decision_without_effect_judges_nothing_and_the_next_one_does(
     await office.hear(told[answer_first], told[not answer_first])
     assert not await office.told(FindingCleared)
     assert (await office.row("select state from finding"))["state"] == "open"
-    assert (await office.row("select past from risk"))["past"]["judged"] == []
+    assert (await office.row("select count(*) as n from judged"))["n"] == 0
     warning = decided(pilot, finding, "warn", at=(NOW + 3 * HOUR).isoformat())
     await office.hear(warning, answered(warning))
     assert [one.at for one in await office.told(FindingCleared)] == [warning.at]

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 CLOCKS = {
     "applications": {"supplement_answer", "pilot_start", "pilot_end", "wind_down"},
-    "monitoring": {"findings_after_end"},
+    "monitoring": {"findings_after_end", "risk_of_the_operator"},
     "decisions": {
         *("standstill", "overdue", "measure_confirm", "periodic_report", "final_report", "remedy", "reply", "snooze"),
         "supplement_answer",

@@ -1,8 +1,8 @@
-"""What the risk score reads of a pilot: its facts, its gauges, and its judged past. The formula itself is in :mod:`risk`."""
+"""What the risk score reads of a pilot: its facts, its gauges, its past, and its operator's judged past. The formula itself is in :mod:`risk`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -24,7 +24,8 @@ METRICS = frozenset({PARTICIPANTS, FUNDS, "participants_minor", "players_u18", "
 
 
 class Judged(Contract):
-    """Something that was judged and closed. ``decision_id`` is set for a verdict, so that an overturned decision takes it away."""
+    """Something that was judged and closed in one of the operator's pilots. ``decision_id`` is set for a verdict: an overturned decision
+    takes it away."""
 
     at: Instant
     confirmed: int
@@ -39,48 +40,52 @@ class Looked(Contract):
 
 
 class Past(Contract):
-    """The judged past of one pilot, and the inputs of its last score."""
+    """A pilot's own past, and the inputs of its last score."""
 
-    judged: tuple[Judged, ...] = ()
     looked: tuple[Looked, ...] = ()
     probation: UUID | None = None
     inputs: tuple[RiskInput, ...] = ()
 
 
-def decided(past: Past, standing: Standing) -> Past:
-    """Verdicts count; an overturned decision's no longer do; a lifted suspension begins a probation."""
-    decision, event_id = standing.decision, standing.event.event_id
-    kept = tuple(one for one in past.judged if one.decision_id is None or one.decision_id != decision.overturns)
-    verdicts = tuple(
+def verdicts(standing: Standing) -> tuple[Judged, ...]:
+    """What a decision judged."""
+    decision = standing.decision
+    return tuple(
         Judged(
             at=decision.at,
             confirmed=int(one.verdict == "confirmed"),
-            event_id=event_id,
+            event_id=standing.event.event_id,
             decision_id=decision.decision_id,
         )
         for one in decision.findings
     )
-    probation = event_id if decision.kind == "lift_suspension" else past.probation
-    return past.model_copy(update={"judged": kept + verdicts, "probation": probation})
 
 
-def checked(past: Past, event: CheckConcluded, event_id: UUID) -> Past:
-    look = risk.Look.REMOTE_CHECK if event.mode == "remote" else risk.Look.ONSITE_CHECK
-    return _closed(past, event.at, event.confirmed_findings, look, event_id)
+def decided(past: Past, standing: Standing) -> Past:
+    """A lifted suspension begins a probation."""
+    if standing.decision.kind != "lift_suspension":
+        return past
+    return past.model_copy(update={"probation": standing.event.event_id})
 
 
-def reviewed(past: Past, event: ReportReviewed, event_id: UUID) -> Past:
-    return _closed(past, event.at, event.confirmed_findings, risk.Look.REPORT_REVIEW, event_id)
+def conclusion(event: CheckConcluded | ReportReviewed, event_id: UUID) -> Judged:
+    """What a check or a review judged."""
+    return Judged(at=event.at, confirmed=event.confirmed_findings, event_id=event_id)
 
 
-def _closed(past: Past, at: datetime, confirmed: int, look: risk.Look, event_id: UUID) -> Past:
-    judged = Judged(at=at, confirmed=confirmed, event_id=event_id)
-    looked = Looked(at=at, look=look, event_id=event_id)
-    return past.model_copy(update={"judged": (*past.judged, judged), "looked": (*past.looked, looked)})
+def looked(past: Past, event: CheckConcluded | ReportReviewed, event_id: UUID) -> Past:
+    """An officer looked."""
+    if isinstance(event, ReportReviewed):
+        look = risk.Look.REPORT_REVIEW
+    else:
+        look = risk.Look.REMOTE_CHECK if event.mode == "remote" else risk.Look.ONSITE_CHECK
+    return past.model_copy(update={"looked": (*past.looked, Looked(at=event.at, look=look, event_id=event_id))})
 
 
-def assess(facts: PilotFacts, gauges: Mapping[str, Gauge], past: Past, now: datetime) -> risk.Risk:
-    """The score at ``now``."""
+def assess(
+    facts: PilotFacts, gauges: Mapping[str, Gauge], past: Past, history: Sequence[Judged], now: datetime
+) -> risk.Risk:
+    """The score at ``now``. ``history`` is what was judged of the pilot's operator, at least the newest that the formula reads."""
     binding = facts.binding
     minors, minors_of = _MINORS.get(facts.sector, _MINORS_ELSEWHERE)
     caps = {cap.metric: Decimal(cap.limit) for cap in facts.envelopes[-1].envelope.caps}
@@ -104,7 +109,7 @@ def assess(facts: PilotFacts, gauges: Mapping[str, Gauge], past: Past, now: date
         minors_of_cap=caps.get(minors_of),
         funds=read.get(FUNDS),
         funds_cap=caps.get(FUNDS),
-        assessments=[risk.Assessment(one.at, one.confirmed, one.event_id) for one in past.judged],
+        assessments=[risk.Assessment(one.at, one.confirmed, one.event_id) for one in history],
         coverage=[risk.Coverage(one.at, one.look, one.event_id) for one in past.looked],
         priority=binding.priority_default,
         probation=past.probation,
@@ -113,10 +118,14 @@ def assess(facts: PilotFacts, gauges: Mapping[str, Gauge], past: Past, now: date
 
 
 def reassess(
-    facts: PilotFacts, gauges: Mapping[str, Gauge], past: Past, now: datetime
+    facts: PilotFacts, gauges: Mapping[str, Gauge], past: Past, history: Sequence[Judged], now: datetime
 ) -> tuple[Past, RiskAssessed | None]:
-    """The score anew, and its event when the level of an input has changed (or there was no score yet)."""
-    found = assess(facts, gauges, past, now)
+    """The score anew, and its event when the level of an input has changed (or there was no score yet).
+
+    It is of ``now``, or of the newest judgement: pilots of one operator are heard of in any order, and what was told must not be untold.
+    """
+    now = max((now, *(one.at for one in history)))
+    found = assess(facts, gauges, past, history, now)
     before = {one.name: one.level for one in past.inputs}
     if before == {one.name: one.level for one in found.inputs}:
         return past, None

@@ -76,6 +76,11 @@ class PilotFacts(Contract):
     start_at: Instant | None = None
     """When it starts by itself, as far as its registration could tell."""
 
+    @property
+    def enterprise(self) -> str:
+        """The operator, by its tax code: a branch (``0123456789-001``) is no other person."""
+        return self.tax_code[:10]
+
 
 def take(facts: PilotFacts | None, event: Fact, ref: EventRef) -> PilotFacts:
     """The facts with ``event``. Raises ``NotYet`` for a fact about a pilot whose registration has not arrived."""

@@ -7,7 +7,8 @@ came from workshops with inspectors. Every component lies in 1..4, so the score 
 - probability = sqrt(H x S): what the operator's judged past looks like, and the sector's inherent level.
 - detectability = sqrt(C x Q): how long nobody has looked, and the priority that the authority set. Uploads do not count as looking.
 
-Nothing unjudged enters: open alerts never count, and the assessments of an overturned decision are left out by who gathers the facts.
+The judged past is the operator's, over all its pilots; all else is the pilot's own. Nothing unjudged enters: open alerts never count, and
+the assessments of an overturned decision are left out by who gathers the facts.
 The score ages when it is read: ``now`` is an argument. A high C asks for a remote check or a report review first; it never unlocks a
 second on-site check in a year (Resolution 198/2025/QH15 art. 4).
 """
@@ -37,7 +38,8 @@ _FUNDS_VND = (Decimal(100_000_000), Decimal(1_000_000_000))
 _MINORS = (Decimal("0.10"), Decimal("0.30"))  # above each, one level higher
 _MINORS_BY_ANSWER = {"none": 1, "incidental": 2, "targeted": 4}
 
-_HISTORY_LENGTH = 10
+HISTORY_LENGTH = 10
+"""Judgements that the history reads at most, the newest."""
 _HISTORY_MONTHS = 24
 _HISTORY_BINS = (0.0, 11.0, 21.0)  # up to and with each: 1, 2, 3; above: 4
 _NO_HISTORY = 2
@@ -77,9 +79,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """Something that was judged and closed: a check, a reviewed report, a verdict, a mandatory report that was missed.
+    """Something that was judged and closed: a check, a reviewed report, a verdict.
 
-    ``confirmed`` findings: a rejected alert has 0, a confirmed one and a missed report 1.
+    ``confirmed`` findings: a rejected alert has 0, a confirmed one 1. A report that was missed counts as what somebody confirmed of it: the
+    verdict on a silence, the number in the review of a report that came late.
     """
 
     at: datetime
@@ -254,11 +257,11 @@ def _history(assessments: Iterable[Assessment], now: datetime) -> RiskInput:
     """The last ten of 24 months, newest first, each weighing a tenth less: ten points a confirmed finding, minus one for a clean one."""
     since = anniversary(now, -_HISTORY_MONTHS)
     recent = sorted((one for one in assessments if since <= one.at <= now), key=lambda one: one.at, reverse=True)
-    last = recent[:_HISTORY_LENGTH]
+    last = recent[:HISTORY_LENGTH]
     if not last:
         return RiskInput(name="history", value="none", level=_NO_HISTORY)
-    points = sum((_HISTORY_LENGTH - i) * (10 * one.confirmed if one.confirmed else -1) for i, one in enumerate(last))
-    score = points / _HISTORY_LENGTH
+    points = sum((HISTORY_LENGTH - i) * (10 * one.confirmed if one.confirmed else -1) for i, one in enumerate(last))
+    score = points / HISTORY_LENGTH
     level = 1 + bisect_left(_HISTORY_BINS, score)
     return RiskInput(name="history", value=f"{score:.1f} / {len(last)}", level=level, event_id=last[0].event_id)
 

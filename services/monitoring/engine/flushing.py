@@ -13,7 +13,7 @@ from services.monitoring.core.failing import About
 from services.monitoring.engine.judging import rejected_event
 from services.monitoring.engine.lane import Lane, Pending, Telling
 from services.monitoring.engine.reading import INTAKE
-from services.monitoring.store import aside, books, findings, intake, matters, pilots, positions, records
+from services.monitoring.store import aside, books, findings, intake, pilots, positions, records, risk
 from services.monitoring.store.aside import CONSUMER
 from shared.platform import context, inbox
 from shared.platform.db import Database, Tx
@@ -97,11 +97,11 @@ async def _reassess(tx: Tx, lane: Lane, now: datetime) -> None:
     """A report that changed the level of an input of the risk has the score told anew."""
     for pilot_id in lane.pending.reassess:
         pilot = lane.pilots[pilot_id]
-        before = await matters.past(tx, pilot_id)
+        before, history = await risk.load(tx, pilot_id, pilot.view.facts.enterprise)
         with About(pilot_id, "assessing the risk"):
-            after, event = assessment.reassess(pilot.view.facts, pilot.book.gauges, before, now)
+            after, event = assessment.reassess(pilot.view.facts, pilot.book.gauges, before, history, now)
         if event is not None:
-            await matters.save_past(tx, pilot_id, after)
+            await risk.save(tx, pilot_id, after)
             lane.pending.tellings.append(Telling(event, None))
 
 

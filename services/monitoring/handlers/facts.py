@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any, TypeVar
 
 from aiokafka.partitioner import murmur2
 
 from services.monitoring.core import assessment, facts, people, verdicts
-from services.monitoring.core.assessment import Past
 from services.monitoring.core.facts import Fact, PilotFacts
 from services.monitoring.core.verdicts import Heard
+from services.monitoring.handlers import risk
 from services.monitoring.handlers.desk import Desk, locked, tell
-from services.monitoring.store import books, findings, matters, pilots
+from services.monitoring.store import findings, matters, pilots
 from shared.contracts.base import PilotEvent
 from shared.contracts.events.applications import IncidentReported, PilotAmended, PilotEnded, PilotRegistered
 from shared.contracts.events.decisions import CheckConcluded, ReportReviewed
@@ -21,6 +19,7 @@ from shared.contracts.events.monitoring import EventRef
 from shared.platform import deadlines
 from shared.platform.cloudevents import Received, key_of
 from shared.platform.db import Tx
+from shared.platform.deadlines import Deadline
 
 AFTER_END = "findings_after_end"
 E = TypeVar("E", bound=PilotEvent)
@@ -41,8 +40,10 @@ async def on_fact(desk: Desk, tx: Tx, received: Received[Any]) -> None:
         days = after.binding.defaults.late_samples_after_end_days
         due = desk.calendar.due_calendar_days(event.at, days)
         await deadlines.arm(tx, event.pilot_id, AFTER_END, "", due.instant)
-    if isinstance(event, PilotRegistered | PilotAmended):
-        await _reassess(desk, tx, after, event.at)
+    if isinstance(event, PilotRegistered):
+        await risk.registered(desk, tx, after, event.at)
+    if isinstance(event, PilotAmended):
+        await risk.again(desk, tx, after, event.at)
 
 
 async def on_incident(desk: Desk, tx: Tx, received: Received[IncidentReported]) -> None:
@@ -67,39 +68,30 @@ async def on_decision(desk: Desk, tx: Tx, received: Received[Heard]) -> None:
     if standing is not None:
         found = await findings.open_by_people(tx, pilot.pilot_id, standing.names)
         await tell(desk, tx, people.judged(pilot, found, standing))
-        await _judged(desk, tx, pilot, standing.known_at, lambda past: assessment.decided(past, standing))
+        await risk.judged(
+            desk,
+            tx,
+            pilot,
+            assessment.verdicts(standing),
+            lambda past: assessment.decided(past, standing),
+            standing.event.event_id,
+            standing.known_at,
+            standing.decision.overturns,
+        )
 
 
-async def on_check(desk: Desk, tx: Tx, received: Received[CheckConcluded]) -> None:
-    event = received.event
+async def on_look(desk: Desk, tx: Tx, received: Received[CheckConcluded | ReportReviewed]) -> None:
+    """A check was concluded, a report was reviewed."""
+    event, event_id = received.event, received.meta.id
     pilot = await locked(tx, event.pilot_id)
-    await _judged(desk, tx, pilot, event.at, lambda past: assessment.checked(past, event, received.meta.id))
+    found = [assessment.conclusion(event, event_id)]
+    await risk.judged(desk, tx, pilot, found, lambda past: assessment.looked(past, event, event_id), event_id, event.at)
 
 
-async def on_review(desk: Desk, tx: Tx, received: Received[ReportReviewed]) -> None:
-    event = received.event
-    pilot = await locked(tx, event.pilot_id)
-    await _judged(desk, tx, pilot, event.at, lambda past: assessment.reviewed(past, event, received.meta.id))
-
-
-async def after_end(desk: Desk, tx: Tx, pilot: PilotFacts, due: datetime) -> None:
+async def after_end(desk: Desk, tx: Tx, pilot: PilotFacts, deadline: Deadline) -> None:
     """Clear what people brought and nobody judged, some days after the end. The engine clears its own findings at the same instant."""
     found = await findings.open_by_people(tx, pilot.pilot_id)
-    await tell(desk, tx, people.tidied(pilot, found, due))
-
-
-async def _judged(desk: Desk, tx: Tx, pilot: PilotFacts, now: datetime, change: Callable[[Past], Past]) -> None:
-    await matters.save_past(tx, pilot.pilot_id, change(await matters.past(tx, pilot.pilot_id)))
-    await _reassess(desk, tx, pilot, now)
-
-
-async def _reassess(desk: Desk, tx: Tx, pilot: PilotFacts, now: datetime) -> None:
-    stored = await books.load(tx, [pilot.pilot_id])
-    gauges = stored[pilot.pilot_id].gauges if stored else {}
-    past, event = assessment.reassess(pilot, gauges, await matters.past(tx, pilot.pilot_id), now)
-    if event is not None:
-        await matters.save_past(tx, pilot.pilot_id, past)
-        await tell(desk, tx, [event])
+    await tell(desk, tx, people.tidied(pilot, found, deadline.due))
 
 
 def _ref(received: Received[Any]) -> EventRef:

@@ -12,7 +12,8 @@ from services.monitoring.core.instants import Day, date_of, day_end, day_of, ins
 from services.monitoring.core.risk import FORMULA
 from services.monitoring.core.view import Terms, View, view_of
 from services.monitoring.handlers.desk import Desk
-from services.monitoring.store import books, findings, matters, pilots, records
+from services.monitoring.store import books, findings, pilots, records
+from services.monitoring.store import risk as risks
 from shared.contracts.errors import Refused
 from shared.contracts.http.monitoring import (
     FindingPage,
@@ -92,7 +93,8 @@ async def risk(tx: Tx, pilot_id: UUID, now: datetime) -> RiskView:
     """The score as it is now: it ages when it is read."""
     facts = await pilots.facts(tx, pilot_id)
     book = (await books.load(tx, [pilot_id])).get(pilot_id, Book())
-    score = assessment.assess(facts, book.gauges, await matters.past(tx, pilot_id), now)
+    past, history = await risks.load(tx, pilot_id, facts.enterprise)
+    score = assessment.assess(facts, book.gauges, past, history, now)
     return RiskView(
         pilot_id=pilot_id,
         at=now,

@@ -1,4 +1,4 @@
-"""Tips and referrals as they came, decisions and answers that wait for each other, and the judged past that the risk score reads."""
+"""Tips and referrals as they came, and decisions and answers that wait for each other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from services.monitoring.core.assessment import Past
 from services.monitoring.core.verdicts import Judgement
 from shared.contracts.events.monitoring import ReferralReceived, TipReceived
 from shared.platform.db import Tx
@@ -20,19 +19,6 @@ async def add(tx: Tx, told: TipReceived | ReferralReceived) -> bool:
         (told.pilot_id, matter_id, told.content_sha256, told.at, Jsonb(told.model_dump(mode="json"))),
     )
     return cursor.rowcount == 1
-
-
-async def past(tx: Tx, pilot_id: UUID) -> Past:
-    """Nothing judged yet where there is no row. The pilot is to be locked by who means to save."""
-    row = await (await tx.execute("select past from risk where pilot_id = %s", (pilot_id,))).fetchone()
-    return Past() if row is None else Past.model_validate(row["past"])
-
-
-async def save_past(tx: Tx, pilot_id: UUID, past: Past) -> None:
-    await tx.execute(
-        "insert into risk (pilot_id, past) values (%s, %s) on conflict (pilot_id) do update set past = excluded.past",
-        (pilot_id, Jsonb(past.model_dump(mode="json"))),
-    )
 
 
 async def judgement(tx: Tx, pilot_id: UUID, decision_id: UUID) -> Judgement:

@@ -103,6 +103,16 @@ async def mark_seen(tx: Tx, seen: Mapping[UUID, int]) -> None:
     )
 
 
+async def others_of(tx: Tx, enterprise: str, pilot_id: UUID) -> list[UUID]:
+    """The operator's other pilots that have not ended, in one order for all."""
+    cursor = await tx.execute(
+        "select pilot_id from pilot where left(tax_code, 10) = %s and pilot_id <> %s "
+        "and facts -> 'states' -> -1 ->> 'state' <> 'ended' order by pilot_id",
+        (enterprise, pilot_id),
+    )
+    return [row["pilot_id"] for row in await cursor.fetchall()]
+
+
 async def lock(tx: Tx, pilot_ids: Collection[UUID]) -> None:
     """Lock the pilots, in one order for all, so that what is told of each keeps its order."""
     await tx.execute(

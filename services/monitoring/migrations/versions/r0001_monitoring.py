@@ -4,7 +4,8 @@
 pilot, ``rollup`` the sums by day, ``report`` the identity of every record that counted. ``engine_position`` is the fence and the place of
 each metrics partition. ``intake`` holds the requests that were answered: Kafka has those of which ``produced_in`` is the round of
 ``producing``. ``pilot_aside`` are the pilots on which our own judging failed; what comes for them waits in ``parked_record``,
-records and facts in the order in which they came.
+records and facts in the order in which they came. ``judged`` is what was judged in all pilots of an enterprise, which is the first ten
+digits of a tax code.
 """
 
 from alembic import op
@@ -30,6 +31,7 @@ _STATEMENTS = (
     )
     """,
     "create index pilot_code on pilot (code)",
+    "create index pilot_enterprise on pilot (left(tax_code, 10))",
     "create index pilot_changed on pilot (partition) where change <> seen",
     "create index pilot_authorities on pilot using gin (authorities)",
     """
@@ -217,6 +219,19 @@ _STATEMENTS = (
         past jsonb not null
     )
     """,
+    """
+    create table judged (
+        pilot_id uuid not null,
+        event_id uuid not null,
+        position integer not null,
+        enterprise text not null,
+        at timestamptz not null,
+        confirmed integer not null,
+        decision_id uuid,
+        primary key (pilot_id, event_id, position)
+    )
+    """,
+    "create index judged_newest on judged (enterprise, at desc, event_id desc, position desc)",
     """
     create table engine_position (
         partition integer primary key,
