@@ -24,6 +24,7 @@ from services.monitoring.core.meters import Point
 from services.monitoring.core.view import View, view_of
 from services.monitoring.engine.reading import FORGED, SIGNATURE
 from shared.contracts.base import Event, content_hash
+from shared.contracts.events.applications import PilotAmended
 from shared.contracts.events.metrics import MetricsReported
 from shared.contracts.events.monitoring import (
     EventRef,
@@ -193,12 +194,18 @@ def _signature_of(record: Logged) -> str | None:
 
 
 def _facts(log: Iterable[Logged]) -> list[tuple[known.Fact, EventRef]]:
-    """What applications told of the pilot, each event once."""
+    """What applications told of the pilot, each event once, and none of an instant before what was told earlier; an amendment keeps its own."""
     found: dict[object, tuple[known.Fact, EventRef]] = {}
+    told = _THE_BEGINNING
     for record in log:
-        if record.topic == APPLICATIONS.name and record.event_id and isinstance(record.event, known.FACTS):
-            ref = EventRef(event_id=record.event_id, sha256=record.sha256)
-            found.setdefault(record.event_id, (record.event, ref))
+        fact = record.event
+        if record.topic != APPLICATIONS.name or record.event_id in found or not isinstance(fact, known.FACTS):
+            continue
+        assert record.event_id is not None, "an event has an id"
+        if not isinstance(fact, PilotAmended):
+            told = max(told, fact.at)
+            fact = fact.model_copy(update={"at": told})
+        found[record.event_id] = fact, EventRef(event_id=record.event_id, sha256=record.sha256)
     return list(found.values())
 
 

@@ -87,6 +87,7 @@ ROWS: dict[str, dict[str, str]] = {
         "lead_authority": _AUTHORITY,
         "authorities": f"array[{_AUTHORITY}]",
         "registered_at": _OPENED,
+        "told_at": _OPENED,
         "risk": _RISK,
         "search": f"to_tsvector('simple', replace({_CODE}, '-', ' ') || ' ' || {_TITLE} || ' ' || {_PERSON})",
     },

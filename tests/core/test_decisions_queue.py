@@ -179,6 +179,14 @@ def test_each_year_counts_its_decisions_from_one() -> None:
     assert [decision.number for decision in issue_many()] == ["1/QĐ-HK", "2/QĐ-HK", "3/QĐ-HK", "1/QĐ-HK"]
 
 
+def test_a_decision_of_the_old_year_that_comes_after_new_year_is_the_next_of_its_own_year() -> None:
+    stands, numbers = Chain(CULTURE), []
+    for instant in ("2026-12-31 23:58", "2027-01-01 00:00", "2026-12-31 23:59", "2027-01-01 00:01"):
+        stands, number = chain.next_number(stands, at(instant))
+        numbers.append(number)
+    assert numbers == ["1/QĐ-HK", "1/QĐ-HK", "2/QĐ-HK", "2/QĐ-HK"]
+
+
 @given(st.data())
 def test_every_changed_bit_of_a_decision_is_found(data: st.DataObject) -> None:
     issued = ISSUED

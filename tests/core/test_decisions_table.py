@@ -15,7 +15,8 @@ from shared.contracts.errors import Refused
 from shared.contracts.events import decisions as d
 from shared.contracts.events import monitoring as m
 from shared.contracts.events.decisions import VerdictOnFinding
-from shared.contracts.pilot import Severity, Window
+from shared.contracts.http.decisions import CapChange
+from shared.contracts.pilot import Envelope, Severity, Window
 from shared.contracts.rules import FrozenRules
 from tests.decisions_kit import (
     BASIS,
@@ -93,6 +94,14 @@ def _with(frozen: FrozenRules, basis: str, **changes: object) -> FrozenRules:
             {"caps": (CROWD.model_copy(update={"window": Window.TOTAL}),)},
             "cap_window_unfit",
             "/caps/0/window",
+            422,
+        ),
+        (
+            "adjust",
+            "finding",
+            {"caps": (CROWD.model_copy(update={"source": "gate"}),)},
+            "cap_source_undeclared",
+            "/caps/0/source",
             422,
         ),
         ("order_correction", "finding", {}, "remedy_required", "/remedy_text", 422),
@@ -370,3 +379,26 @@ def test_the_options_of_a_case_are_what_could_be_proposed_now() -> None:
     assert "permit" not in mine and "extend" not in mine and "complete" not in mine
     assert table.options(office.book, MINISTRY) == []
     assert {row.code for row, _ in table.options(office.book, None)} == set(mine)
+
+
+# Caps
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({}, (True, True, "gate")),
+        ({"critical": False}, (False, True, "gate")),
+        ({"reported": False, "source": "main"}, (True, False, "main")),
+        ({"window": "total"}, (False, False, "main")),
+    ],
+)
+def test_a_cap_that_is_adjusted_keeps_what_the_decision_does_not_speak_of(
+    said: dict[str, Any], expected: tuple[bool, bool, str]
+) -> None:
+    in_force = CROWD.model_copy(update={"critical": True, "reported": True, "source": "gate"})
+    envelope = Envelope(caps=(in_force,), sources=("main", "gate"))
+    change = CapChange.model_validate({"metric": "crowd_peak", "window": "concurrent", "limit": 1300} | said)
+    (whole,) = table.whole_caps(envelope, [change])
+    assert (whole.critical, whole.reported, whole.source) == expected
+    assert (whole.metric, str(whole.limit)) == ("crowd_peak", "1300")

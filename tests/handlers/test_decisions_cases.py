@@ -406,3 +406,21 @@ async def test_a_proposal_is_edited_returned_and_withdrawn(office: Office) -> No
     assert (await office.get("lan", path))["closed_reason"] == "Thiếu sơ đồ"
     assert (await office.post("lan", f"{path}/withdraw", {"reason": "Không cần nữa"}))["state"] == "withdrawn"
     assert await office.refused("lan", f"{path}/submit", {}) == (409, "proposal_not_to_submit")
+
+
+async def test_a_limit_that_is_raised_leaves_a_critical_cap_critical_and_its_report_owed(office: Office) -> None:
+    pilot_id, _, _ = await office.breached()
+    case = await office.case_of(pilot_id)
+    raised = {"metric": "crowd_peak", "window": "concurrent", "limit": "1300"}
+    sent = content(case, "adjust", item(case, "finding"), caps=[raised])
+    drafted = await office.post("lan", f"/cases/{case['case_id']}/proposals", sent)
+    whole = {**raised, "critical": True, "reported": True, "source": "main"}
+    assert drafted["caps"] == [whole]
+    # Written anew, from a source that the envelope does not declare, it does not stand; nothing has changed then.
+    foreign = content(case, "adjust", item(case, "finding"), caps=[raised | {"source": "gate"}])
+    answer = await office.ask("lan", "PUT", f"/proposals/{drafted['proposal_id']}", foreign)
+    assert answer.status_code == 422
+    assert [(one["code"], one["pointer"]) for one in answer.json()["errors"]] == [
+        ("cap_source_undeclared", "/caps/0/source")
+    ]
+    assert (await office.get("lan", f"/proposals/{drafted['proposal_id']}"))["caps"] == [whole]

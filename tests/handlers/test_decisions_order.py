@@ -66,6 +66,7 @@ async def test_the_first_decisions_of_an_authority_issued_all_at_once_take_place
     before = GENESIS
     for row in rows:
         data = json.loads(row["data"])
+        assert data["number"] == f"{row['chain_position']}/QĐ-HK"
         assert data["previous_hash"] == before, "the place is the one that the hashes tell"
         before = data["hash"]
 
@@ -97,3 +98,18 @@ async def test_decisions_of_one_instant_are_listed_in_the_order_of_issue_page_by
     (pilot,) = await office.rows("select code from pilot where pilot_id = %s", pilot_id)
     entry = await office.get(None, f"/register/{pilot['code']}")
     assert [one["decision_id"] for one in entry["issued"]] == newest_first[::-1]
+
+
+async def test_acts_on_one_pilot_are_told_in_the_order_in_which_they_got_its_lock(office: Office) -> None:
+    pilot_id, _, _ = await office.breached()
+    case = await office.case_of(pilot_id)
+    office.now = at("2026-07-22 10:00")
+    await office.post("lan", f"/cases/{case['case_id']}/supplement-request", {"text": "Đề nghị bổ sung."})
+    asked = (await office.told(pilot_id))[-1]
+    office.now = at("2026-07-22 09:59")
+    sent = content(case, "lift_measure", item(case, "measure"))
+    proposal = (await office.post("lan", f"/cases/{case['case_id']}/proposals", sent))["proposal_id"]
+    await office.post("lan", f"/proposals/{proposal}/submit")
+    told = await office.told(pilot_id)
+    assert [event.at for event in told] == sorted(event.at for event in told)
+    assert told[-1].at == asked.at == at("2026-07-22 10:00")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,13 +18,12 @@ GENESIS = "0" * 64
 
 @dataclass(frozen=True)
 class Chain:
-    """Where an authority's chain stands: decisions so far, the last hash, and the last number given in ``year`` (+07:00)."""
+    """Where an authority's chain stands: decisions so far, the last hash, and by year (+07:00) the last number given."""
 
     authority: str
     length: int = 0
     head: str = GENESIS
-    year: int = 0
-    number: int = 0
+    numbers: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,10 +54,13 @@ def hash_of(data: Mapping[str, Any]) -> str:
 
 
 def next_number(chain: Chain, at: datetime) -> tuple[Chain, str]:
-    """The next number of the authority in the year of ``at``, such as ``3/QĐ-HK``; each year counts from 1."""
-    year = local_day(at).year
-    number = chain.number + 1 if year == chain.year else 1
-    return replace(chain, year=year, number=number), f"{number}/QĐ-HK"
+    """The next number of the authority in the year of ``at``, such as ``3/QĐ-HK``; each year counts from 1.
+
+    A decision of the old year may get the chain after one of the new year, having waited for it: it is the next of its own year.
+    """
+    year = str(local_day(at).year)
+    number = chain.numbers.get(year, 0) + 1
+    return replace(chain, numbers={**chain.numbers, year: number}), f"{number}/QĐ-HK"
 
 
 def seal(chain: Chain, decision: DecisionIssued) -> tuple[Chain, DecisionIssued]:

@@ -55,6 +55,9 @@ class Change:
             at = max(self.now, case.opened_at)
             self.case(state=CaseState.CLOSED, closed_at=at, snoozed_until=None, snooze_reason=None)
             self.tell(CaseClosed(at=at, pilot_id=case.pilot_id, case_id=case.case_id))
+        told_at = max((event.at for event in self._events), default=self.book.pilot.told_at)
+        if told_at > self.book.pilot.told_at:
+            self.pilot(told_at=told_at)
         return self.book, tuple(self._events)
 
     # The pilot and its case

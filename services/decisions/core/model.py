@@ -95,7 +95,10 @@ class OwedFinal:
 
 @dataclass(frozen=True)
 class Pilot:
-    """A pilot as its events tell it. ``authorities`` have a part in its cases; ``cases`` counts the cases opened so far."""
+    """A pilot as its events tell it. ``authorities`` have a part in its cases; ``cases`` counts the cases opened so far.
+
+    ``told_at`` is the latest instant of what this service told of it (:meth:`not_before`).
+    """
 
     pilot_id: UUID
     code: str
@@ -110,6 +113,7 @@ class Pilot:
     authorities: tuple[str, ...]
     registered_at: datetime
     received_at: datetime
+    told_at: datetime
     state: PilotState
     causes: tuple[Cause, ...]
     envelope: Envelope
@@ -130,6 +134,11 @@ class Pilot:
     @property
     def ended(self) -> bool:
         return self.state is PilotState.ENDED
+
+    def not_before(self, at: datetime) -> datetime:
+        """The instant of an officer's act ``at`` this one, read before the pilot was locked or on another machine's clock: acts on one
+        pilot are told in the order in which they were done. A fact keeps its own instant, however late it comes."""
+        return max(at, self.told_at)
 
 
 class CaseState(StrEnum):

@@ -81,6 +81,7 @@ def _pilot(event: PilotRegistered) -> Pilot:
         authorities=tuple(authorities),
         registered_at=event.at,
         received_at=event.received_at,
+        told_at=event.at,
         state=PilotState.PENDING,
         causes=(),
         envelope=event.envelope,

@@ -7,7 +7,7 @@ which states of the pilot it can take effect.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -16,10 +16,11 @@ from uuid import UUID
 from services.decisions.core import findings
 from services.decisions.core.findings import FINDING_KINDS
 from services.decisions.core.life import Content
-from services.decisions.core.model import CONFIRMED, FINAL, OBJECTION, TAKEDOWN, Book, Case, Item, MeasureState
+from services.decisions.core.model import CONFIRMED, FINAL, OBJECTION, TAKEDOWN, Book, Case, Item, MeasureState, Pilot
 from shared.contracts.errors import Problem, Refused, problem
 from shared.contracts.events.decisions import ItemKind
-from shared.contracts.pilot import RUNNING, PilotState
+from shared.contracts.http.decisions import CapChange
+from shared.contracts.pilot import RUNNING, Cap, Envelope, PilotState
 from shared.contracts.rules import WINDOWS_OF, DecisionType, FrozenRules, LegalBasis
 from shared.reference.calendar import local_day
 
@@ -96,7 +97,7 @@ def check(book: Book, case: Case, content: Content, authority: str, now: datetim
         *_clocks(book, content, now),
         *_verdicts(book, content, row, complete),
         *_legal_bases(book.pilot.rules, content, now),
-        *_caps(book.pilot.rules, content, complete),
+        *_caps(book.pilot, content, complete),
         *_remedy(content, complete),
     ]
     if complete and row.evidence and not content.evidence:
@@ -247,7 +248,13 @@ def _legal_bases(rules: FrozenRules, content: Content, now: datetime) -> Iterato
             yield Flaw("legal_basis_not_in_force", f"/legal_bases/{n}", params={"number": basis.number})
 
 
-def _caps(rules: FrozenRules, content: Content, complete: bool) -> Iterator[Flaw]:
+def whole_caps(envelope: Envelope, changes: Iterable[CapChange]) -> tuple[Cap, ...]:
+    """The caps that an ``adjust`` sets: who raises a limit says nothing of what else the cap in force demands."""
+    in_force = {(cap.metric, cap.window): cap for cap in envelope.caps}
+    return tuple(change.whole(in_force.get((change.metric, change.window))) for change in changes)
+
+
+def _caps(pilot: Pilot, content: Content, complete: bool) -> Iterator[Flaw]:
     if content.kind != "adjust":
         if content.caps:
             yield Flaw("caps_not_expected", "/caps", params={"kind": content.kind})
@@ -256,11 +263,16 @@ def _caps(rules: FrozenRules, content: Content, complete: bool) -> Iterator[Flaw
         yield Flaw("caps_required", "/caps")
     subjects = [cap.subject for cap in content.caps]
     for n, cap in enumerate(content.caps):
-        metric = rules.metrics.get(cap.metric)
+        metric = pilot.rules.metrics.get(cap.metric)
         if metric is None or not metric.cap:
             yield Flaw("cap_metric_unknown", f"/caps/{n}/metric", params={"metric": cap.metric})
         elif cap.window not in WINDOWS_OF[metric.kind]:
             yield Flaw("cap_window_unfit", f"/caps/{n}/window", params={"metric": cap.metric, "window": cap.window})
+        if cap.source not in pilot.envelope.sources:
+            declared = ", ".join(pilot.envelope.sources)
+            yield Flaw(
+                "cap_source_undeclared", f"/caps/{n}/source", params={"source": cap.source, "declared": declared}
+            )
         if subjects.index(cap.subject) != n:
             yield Flaw("cap_changed_twice", f"/caps/{n}", params={"cap": cap.subject})
 

@@ -17,12 +17,12 @@ from shared.platform.ids import uuid7
 
 async def claim(desk: Desk, tx: Tx, grant: Grant, case_id: UUID, now: datetime) -> http.CaseView:
     actor = actor_of(grant)
-    return await _act(desk, tx, grant, case_id, lambda book: cases.claim(book, actor, now, desk.calendar), now)
+    return await _act(desk, tx, grant, case_id, lambda book, at: cases.claim(book, actor, at, desk.calendar), now)
 
 
 async def release(desk: Desk, tx: Tx, grant: Grant, case_id: UUID, now: datetime) -> http.CaseView:
     actor = actor_of(grant)
-    return await _act(desk, tx, grant, case_id, lambda book: cases.release(book, actor, now, desk.calendar), now)
+    return await _act(desk, tx, grant, case_id, lambda book, at: cases.release(book, actor, at, desk.calendar), now)
 
 
 async def snooze(
@@ -34,7 +34,7 @@ async def snooze(
         tx,
         grant,
         case_id,
-        lambda book: cases.snooze(book, actor, sent.until, sent.reason, now, desk.calendar),
+        lambda book, at: cases.snooze(book, actor, sent.until, sent.reason, at, desk.calendar),
         now,
     )
 
@@ -48,7 +48,7 @@ async def ask_supplement(
         tx,
         grant,
         case_id,
-        lambda book: cases.ask_supplement(book, actor, request_id, sent.text, now, desk.calendar),
+        lambda book, at: cases.ask_supplement(book, actor, request_id, sent.text, at, desk.calendar),
         now,
     )
 
@@ -59,11 +59,11 @@ async def review(
     """Say that a report was read. The item must be one of this case."""
     actor = actor_of(grant)
     pilot_id = await pilot_of_case(tx, grant, case_id)
-    before = await desk.load(tx, pilot_id, names=(item_id,))
+    before, at = await desk.open(tx, pilot_id, now, names=(item_id,))
     item = before.items.get(item_id)
     if item is None or item.case_id != case_id:
         raise NotFound("item")
-    after, events = reports.review(before, actor, item_id, sent.note, sent.confirmed_findings, now, desk.calendar)
+    after, events = reports.review(before, actor, item_id, sent.note, sent.confirmed_findings, at, desk.calendar)
     await desk.books.save(tx, before, after, events)
     return await showing.case(desk, tx, grant, pilot_id, case_id, now)
 
@@ -73,10 +73,11 @@ async def verify_remedy(
 ) -> http.DecisionView:
     actor = actor_of(grant)
     pilot_id = await pilot_of_decision(tx, grant, decision_id)
-    await desk.change(
+    await desk.act(
         tx,
         pilot_id,
-        lambda book: remedies.verify(book, actor, decision_id, sent.done, sent.note, now, desk.calendar),
+        now,
+        lambda book, at: remedies.verify(book, actor, decision_id, sent.done, sent.note, at, desk.calendar),
         names=(decision_id,),
     )
     return await showing.decision(tx, pilot_id, decision_id)
@@ -84,5 +85,5 @@ async def verify_remedy(
 
 async def _act(desk: Desk, tx: Tx, grant: Grant, case_id: UUID, act: Act, now: datetime) -> http.CaseView:
     pilot_id = await pilot_of_case(tx, grant, case_id)
-    await desk.change(tx, pilot_id, act, case_id=case_id)
+    await desk.act(tx, pilot_id, now, act, case_id=case_id)
     return await showing.case(desk, tx, grant, pilot_id, case_id, now)

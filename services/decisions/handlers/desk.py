@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from datetime import datetime
 from uuid import UUID
 
 from services.decisions.core.change import Step
@@ -15,7 +16,10 @@ from shared.platform.db import Tx
 from shared.platform.outbox import Outbox
 from shared.reference.calendar import Calendar
 
-Act = Callable[[Book], Step]
+Decide = Callable[[Book], Step]
+"""What a fact or a due clock does; its instant is its own."""
+Act = Callable[[Book, datetime], Step]
+"""What an officer does, and when."""
 
 
 class Desk:
@@ -43,14 +47,42 @@ class Desk:
         self,
         tx: Tx,
         pilot_id: UUID,
+        decide: Decide,
+        *,
+        names: Collection[UUID] = (),
+    ) -> Book:
+        """Load the book locked, let core decide, save what differs. The book after."""
+        before = await self.load(tx, pilot_id, names=names)
+        after, events = decide(before)
+        await self.books.save(tx, before, after, events)
+        return after
+
+    async def open(
+        self,
+        tx: Tx,
+        pilot_id: UUID,
+        now: datetime,
+        *,
+        case_id: UUID | None = None,
+        names: Collection[UUID] = (),
+    ) -> tuple[Book, datetime]:
+        """The book for an officer's act, locked, and the act's instant: ``now`` was read before it had the lock."""
+        book = await self.load(tx, pilot_id, case_id=case_id, names=names)
+        return book, book.pilot.not_before(now)
+
+    async def act(
+        self,
+        tx: Tx,
+        pilot_id: UUID,
+        now: datetime,
         act: Act,
         *,
         case_id: UUID | None = None,
         names: Collection[UUID] = (),
     ) -> Book:
-        """Load the book locked, let core decide, save what differs. The book after."""
-        before = await self.load(tx, pilot_id, case_id=case_id, names=names)
-        after, events = act(before)
+        """As :meth:`change`, for what an officer does."""
+        before, instant = await self.open(tx, pilot_id, now, case_id=case_id, names=names)
+        after, events = act(before, instant)
         await self.books.save(tx, before, after, events)
         return after
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from services.decisions.core import evidence, proposals
+from services.decisions.core import evidence, proposals, table
 from services.decisions.core.chain import Chain
 from services.decisions.core.evidence import Fact
 from services.decisions.core.life import Content
@@ -29,8 +30,9 @@ async def draft(
     actor, proposal_id = actor_of(grant), uuid7()
     pilot_id = await pilot_of_case(tx, grant, case_id)
     content = await _content(tx, pilot_id, sent)
-    before = await desk.load(tx, pilot_id, case_id=case_id, names=(*sent.items, *content.about))
-    after, events = proposals.draft(before, actor, proposal_id, content, now, desk.calendar)
+    before, at = await desk.open(tx, pilot_id, now, case_id=case_id, names=(*sent.items, *content.about))
+    content = replace(content, caps=table.whole_caps(before.pilot.envelope, sent.caps))
+    after, events = proposals.draft(before, actor, proposal_id, content, at, desk.calendar)
     await desk.books.save(tx, before, after, events)
     return showing.proposal(after.proposals[proposal_id], after.pilot.rules)
 
@@ -41,8 +43,9 @@ async def edit(
     actor = actor_of(grant)
     pilot_id = await pilot_of_proposal(tx, grant, proposal_id)
     content = await _content(tx, pilot_id, sent)
-    before = await desk.load(tx, pilot_id, names=(*sent.items, *content.about, proposal_id))
-    after, events = proposals.edit(before, actor, proposal_id, content, now, desk.calendar)
+    before, at = await desk.open(tx, pilot_id, now, names=(*sent.items, *content.about, proposal_id))
+    content = replace(content, caps=table.whole_caps(before.pilot.envelope, sent.caps))
+    after, events = proposals.edit(before, actor, proposal_id, content, at, desk.calendar)
     await desk.books.save(tx, before, after, events)
     return showing.proposal(after.proposals[proposal_id], after.pilot.rules)
 
@@ -57,8 +60,9 @@ async def submit(
         grant,
         proposal_id,
         sent.together,
-        lambda book, facts, chain: proposals.submit(
-            book, actor, proposal_id, sent.together, facts, chain, now, desk.calendar
+        now,
+        lambda book, facts, chain, at: proposals.submit(
+            book, actor, proposal_id, sent.together, facts, chain, at, desk.calendar
         ),
     )
 
@@ -71,7 +75,8 @@ async def sign(desk: Desk, tx: Tx, grant: Grant, proposal_id: UUID, now: datetim
         grant,
         proposal_id,
         (),
-        lambda book, facts, chain: proposals.sign(book, actor, proposal_id, facts, chain, now, desk.calendar),
+        now,
+        lambda book, facts, chain, at: proposals.sign(book, actor, proposal_id, facts, chain, at, desk.calendar),
     )
 
 
@@ -80,10 +85,11 @@ async def send_back(
 ) -> http.ProposalView:
     actor = actor_of(grant)
     pilot_id = await pilot_of_proposal(tx, grant, proposal_id)
-    after = await desk.change(
+    after = await desk.act(
         tx,
         pilot_id,
-        lambda book: proposals.send_back(book, actor, proposal_id, sent.reason, now, desk.calendar),
+        now,
+        lambda book, at: proposals.send_back(book, actor, proposal_id, sent.reason, at, desk.calendar),
         names=(proposal_id,),
     )
     return showing.proposal(after.proposals[proposal_id], after.pilot.rules)
@@ -94,10 +100,11 @@ async def withdraw(
 ) -> http.ProposalView:
     actor = actor_of(grant)
     pilot_id = await pilot_of_proposal(tx, grant, proposal_id)
-    after = await desk.change(
+    after = await desk.act(
         tx,
         pilot_id,
-        lambda book: proposals.withdraw(book, actor, proposal_id, sent.reason, now, desk.calendar),
+        now,
+        lambda book, at: proposals.withdraw(book, actor, proposal_id, sent.reason, at, desk.calendar),
         names=(proposal_id,),
     )
     return showing.proposal(after.proposals[proposal_id], after.pilot.rules)
@@ -116,16 +123,17 @@ async def _issuing(
     grant: Grant,
     proposal_id: UUID,
     together: Collection[UUID],
-    act: Callable[[Book, Facts, Chain], proposals.Issue],
+    now: datetime,
+    act: Callable[[Book, Facts, Chain, datetime], proposals.Issue],
 ) -> http.ProposalView:
     """What may issue: the pilot's lock first, then the authority's chain, so that decisions of one authority follow one another."""
     actor = actor_of(grant)
     pilot_id = await pilot_of_proposal(tx, grant, proposal_id)
-    before = await desk.load(tx, pilot_id, names=(proposal_id, *together))
+    before, at = await desk.open(tx, pilot_id, now, names=(proposal_id, *together))
     bound = {ref.event_id for one in before.proposals.values() for ref in one.content.evidence}
     facts = await cases.facts(tx, pilot_id, bound)
     chain = await decisions.lock_chain(tx, actor.authority)
-    after, events, chain_after = act(before, facts, chain)
+    after, events, chain_after = act(before, facts, chain, at)
     await desk.books.save(tx, before, after, events)
     if chain_after != chain:
         await decisions.save_chain(tx, chain_after)
@@ -133,6 +141,7 @@ async def _issuing(
 
 
 async def _content(tx: Tx, pilot_id: UUID, sent: http.ProposalWrite) -> Content:
+    """What is proposed, but for its caps: they follow from the envelope, which is known once the pilot is locked."""
     facts = await cases.facts(tx, pilot_id, sent.evidence)
     bound = evidence.bind(sent.evidence, facts, pilot_id)
     return Content(
@@ -144,7 +153,6 @@ async def _content(tx: Tx, pilot_id: UUID, sent: http.ProposalWrite) -> Content:
         evidence=tuple(fact.ref for fact in bound),
         about=evidence.subjects(bound),
         verdicts=tuple(VerdictOnFinding(finding_id=v.finding_id, verdict=v.verdict) for v in sent.verdicts),
-        caps=tuple(cap.cap() for cap in sent.caps),
         remedy_text=sent.remedy_text,
         gate=sent.gate,
         measure_id=sent.measure_id,

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from services.decisions.core.chain import Chain
 from shared.platform.db import Tx
 
-_CHAIN = "select authority, length, head, year, number from chain where authority = %s"
+_CHAIN = "select authority, length, head, numbers from chain where authority = %s"
 Place = tuple[datetime, str, int]
 """Where a decision stands among those of its pilot: issued at, authority, place in its chain."""
 
@@ -28,7 +30,7 @@ async def lock_chain(tx: Tx, authority: str) -> Chain:
     on (authority, position) refuses who forgot the lock.
     """
     await tx.execute(
-        "insert into chain (authority, length, head, year, number) values (%s, 0, %s, 0, 0) on conflict do nothing",
+        "insert into chain (authority, length, head, numbers) values (%s, 0, %s, '{}') on conflict do nothing",
         (authority, Chain(authority).head),
     )
     row = await (await tx.execute(_CHAIN + " for update", (authority,))).fetchone()
@@ -43,8 +45,8 @@ async def chain(tx: Tx, authority: str) -> Chain:
 
 async def save_chain(tx: Tx, chain: Chain) -> None:
     await tx.execute(
-        "update chain set length = %s, head = %s, year = %s, number = %s where authority = %s",
-        (chain.length, chain.head, chain.year, chain.number, chain.authority),
+        "update chain set length = %s, head = %s, numbers = %s where authority = %s",
+        (chain.length, chain.head, Jsonb(dict(chain.numbers)), chain.authority),
     )
 
 

@@ -83,7 +83,10 @@ class PilotFacts(Contract):
 
 
 def take(facts: PilotFacts | None, event: Fact, ref: EventRef) -> PilotFacts:
-    """The facts with ``event``. Raises ``NotYet`` for a fact about a pilot whose registration has not arrived."""
+    """The facts with ``event``. Raises ``NotYet`` for a fact about a pilot whose registration has not arrived.
+
+    Facts come in the order in which they were told, and that order is theirs: what was told later is of no earlier instant.
+    """
     if isinstance(event, PilotRegistered):
         return _registered(event, ref)
     if facts is None:
@@ -92,11 +95,11 @@ def take(facts: PilotFacts | None, event: Fact, ref: EventRef) -> PilotFacts:
         # Its instant is the decision's; its state is that in which the pilot was found, perhaps much later. It moves none.
         amended = EnvelopeSince(at=event.at, envelope=event.envelope, event=ref)
         return facts.model_copy(update={"envelopes": tuple(sorted((*facts.envelopes, amended), key=_since))})
-    since = StateSince(at=event.at, state=event.state_after, event=ref)
-    return facts.model_copy(update={"states": tuple(sorted((*facts.states, since), key=_since))})
+    since = StateSince(at=max(event.at, facts.states[-1].at), state=event.state_after, event=ref)
+    return facts.model_copy(update={"states": (*facts.states, since)})
 
 
-def _since(one: StateSince | EnvelopeSince) -> datetime:
+def _since(one: EnvelopeSince) -> datetime:
     return one.at
 
 

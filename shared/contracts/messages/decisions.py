@@ -130,6 +130,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Chỉ số {metric} không đo theo khung {window}.",
         "The metric {metric} is not limited by the window {window}.",
     ),
+    "cap_source_undeclared": (
+        "Nguồn số liệu {source} chưa được khai trong phạm vi thử nghiệm; các nguồn đã khai: {declared}.",
+        "The source {source} is not declared in the envelope; declared are: {declared}.",
+    ),
     "cap_changed_twice": ("Giới hạn {cap} được nêu hai lần.", "The cap {cap} is named twice."),
     "remedy_required": (
         "Quyết định loại {kind} phải nêu việc cần khắc phục.",

@@ -30,6 +30,7 @@ create table pilot (
     authorities text[] not null,
     registered_at timestamptz not null,
     received_at timestamptz not null,
+    told_at timestamptz not null,
     state text not null,
     causes jsonb not null,
     envelope jsonb not null,
@@ -196,8 +197,7 @@ create table chain (
     authority text primary key,
     length bigint not null,
     head text not null,
-    year integer not null,
-    number integer not null
+    numbers jsonb not null
 );
 
 create table fact (

@@ -34,17 +34,23 @@ class SupplementRequest(Request):
 
 
 class CapChange(Request):
-    """A cap as an ``adjust`` sets it. It takes the place of the cap with the same metric and window, or is new."""
+    """A cap as an ``adjust`` sets it. It takes the place of the cap with the same metric and window, or is new.
+
+    ``critical``, ``reported`` and ``source`` stay as they are in the cap in force where they are left out; of a new cap they are false,
+    false and ``main``. The source must be one of the envelope's. The answer shows each cap whole, as it will be.
+    """
 
     metric: Code
     window: Window
     limit: Limit = Field(ge=0)
-    critical: bool = False
-    reported: bool = False
-    source: SourceName = "main"
+    critical: bool | None = None
+    reported: bool | None = None
+    source: SourceName | None = None
 
-    def cap(self) -> Cap:
-        return Cap(**self.model_dump())
+    def whole(self, in_force: Cap | None) -> Cap:
+        """The cap as it will be; what is not said is taken from ``in_force``."""
+        said = self.model_dump(exclude_none=True)
+        return Cap(**({} if in_force is None else in_force.model_dump()) | said)
 
 
 class Verdict(Request):
