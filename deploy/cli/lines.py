@@ -207,7 +207,7 @@ def cap_lines(caps: Iterable[CapLeft]) -> Iterator[str]:
 def request_lines(pilot_id: UUID, requests: Iterable[RequestView]) -> Iterator[str]:
     """What the enterprise has to answer."""
     for one in requests:
-        if one.answered_at is None:
+        if one.answered_at is None and one.withdrawn_at is None:
             what = f"reply to: {said(one.decision_kind)}" if one.decision_kind else one.kind
             yield f"{what} · asked {when(one.asked_at)} · due {when(one.due.instant)}"
             yield f"    {one.text}"

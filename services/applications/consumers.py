@@ -35,6 +35,7 @@ def handlers(desk: Desk, clock: Clock) -> Handlers:
         decisions.MeasureLapsed: _moving(desk, clock, events.measure_lapsed),
         decisions.ReplyRequested: _showing(projections.add_request),
         decisions.CaseSupplementRequested: _showing(projections.add_request),
+        decisions.RequestWithdrawn: _showing(projections.withdraw_request),
         decisions.RemedyVerified: _showing(projections.verify_remedy),
     }
     return {MONITORING.name: on_monitoring, DECISIONS.name: on_decisions}

@@ -28,7 +28,7 @@ def reasons_of(*kinds: type) -> Iterable[str]:
 ENUMS = (CauseKind, Outcome, PilotState, Severity, Window, d.ItemKind, m.RuleCode)
 CODES = {
     *(one.value for enum in ENUMS for one in enum),
-    *reasons_of(a.PilotStateChanged, d.ItemResolved, d.MeasureLifted, m.FindingCleared),
+    *reasons_of(a.PilotStateChanged, d.ItemResolved, d.RequestWithdrawn, d.MeasureLifted, m.FindingCleared),
     *get_args(m.RiskAssessed.model_fields["band"].annotation),
     *(one.row.code for one in load().dated.decision_types),
     *(one.row.code for one in load().dated.clocks if one.row.owner == "decisions"),

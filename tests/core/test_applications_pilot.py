@@ -506,6 +506,9 @@ def test_a_reply_answers_one_open_request_in_its_time() -> None:
     with pytest.raises(Refused, match="request_answered"):
         answered = request.model_copy(update={"answered_at": START})
         filings.reply(running(), answered, sent, UUID(int=4), START)
+    with pytest.raises(Refused, match="request_withdrawn"):
+        withdrawn = request.model_copy(update={"withdrawn_at": START})
+        filings.reply(running(), withdrawn, sent, UUID(int=4), START)
     with pytest.raises(Refused, match="request_over"):
         filings.reply(running(), request, sent, UUID(int=4), START + 5 * DAY)
 

@@ -328,10 +328,11 @@ def test_a_running_pilot_owes_its_next_reports_and_what_was_asked_of_it_in_the_o
     ]
 
 
-def test_what_was_answered_or_is_over_is_no_longer_ahead() -> None:
+def test_what_was_answered_is_over_or_is_no_longer_asked_is_not_ahead() -> None:
     answered = request("reply", START + 5 * DAY, answered_at=START + DAY)
     over = request("supplement", START + DAY)
-    assert [what for what, _, _ in ahead(running(), START + DAY, requests=[answered, over])] == [
+    withdrawn = [request(kind, START + 5 * DAY, withdrawn_at=START + DAY) for kind in ("reply", "supplement")]
+    assert [what for what, _, _ in ahead(running(), START + DAY, requests=[answered, over, *withdrawn])] == [
         "periodic_report",
         "final_report",
         "pilot_end",
@@ -365,6 +366,10 @@ def test_duties_say_what_is_due_what_was_done_and_what_was_late() -> None:
         ("periodic_report", False, None),
         ("final_report", False, None),
     ]
+    withdrawn = request("supplement", START + 3 * DAY, withdrawn_at=START + 2 * DAY)
+    kept = withdrawn.model_copy(update={"answered_at": START + DAY})
+    assert "case_supplement" not in [duty.kind for duty in outlook.duties(running(), [withdrawn], [], END)]
+    assert outlook.duties(running(), [kept], [], END)[0].done_at == START + DAY
     late = END - DAY
     done = outlook.duties(reported(running(), late), [], [ordered(remedy_done=True), ordered(applied=False)], END)
     assert [(duty.kind, duty.late, duty.done_at) for duty in done] == [

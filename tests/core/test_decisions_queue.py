@@ -263,6 +263,7 @@ def test_every_event_is_about_the_thing_that_it_names() -> None:
         "RemedyVerified": "decision_id",
         "ReplyRequested": "proposal_id",
         "CaseSupplementRequested": "request_id",
+        "RequestWithdrawn": "request_id",
         "ItemOpened": "item_id",
         "CaseOpened": "case_id",
         "PilotStarted": None,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import uuid4
 
-from services.decisions.core import cases, proposals, replies
+import pytest
+
+from services.decisions.core import cases, proposals, queue, replies
 from services.decisions.core.life import ProposalState
 from shared.contracts.events import decisions as d
 from shared.contracts.pilot import PilotState, Severity
@@ -21,10 +23,13 @@ from tests.decisions_kit import (
     calendar,
     due,
     ended,
+    finding_cleared,
     finding_escalated,
+    finding_opened,
     names,
     of_kind,
     reply_filed,
+    running,
     state_changed,
 )
 
@@ -212,3 +217,65 @@ def test_what_was_changed_since_is_put_to_the_enterprise_again() -> None:
     lower = CROWD.model_copy(update={"limit": 1230})
     office.edit(at("2026-07-23 12:00"), proposal, replace(proposal.content, caps=(lower,)))
     assert names(office.submit(at("2026-07-23 13:00"), proposal)) == ["ReplyRequested"]
+
+
+# What is no longer asked
+
+
+def test_a_proposal_that_is_withdrawn_while_its_reply_is_awaited_withdraws_the_request() -> None:
+    office, _, _ = breached()
+    proposal = office.draft(TUESDAY, "suspend", office.item("finding"))
+    office.submit(TUESDAY, proposal)
+    now = at("2026-07-22 10:00")
+    told = office.keep(proposals.withdraw(office.book, LAN, proposal.proposal_id, "Nội bộ.", now, calendar()))
+    (gone,) = told
+    assert isinstance(gone, d.RequestWithdrawn)
+    assert (gone.request_id, gone.reason, gone.at) == (proposal.proposal_id, "proposal_withdrawn", now)
+    assert "Nội bộ" not in gone.model_dump_json(), "why an officer took it back is of the file alone"
+
+
+def test_a_finding_that_clears_withdraws_what_was_asked_about_it() -> None:
+    office, opened, _ = breached()
+    proposal = office.draft(TUESDAY, "suspend", office.item("finding"))
+    office.submit(TUESDAY, proposal)
+    told = office.hear(finding_cleared(opened, at("2026-07-22 10:00")))
+    assert [gone.request_id for gone in of_kind(told, d.RequestWithdrawn)] == [proposal.proposal_id]
+
+
+def test_what_was_answered_or_never_asked_is_not_withdrawn() -> None:
+    office, opened, _ = breached()
+    asked = office.draft(TUESDAY, "suspend", office.item("finding"))
+    office.draft(TUESDAY, "terminate", office.item("finding"))
+    office.submit(TUESDAY, asked)
+    office.hear(reply_filed(office.pilot_id, at("2026-07-21 12:00"), asked.proposal_id))
+    told = office.hear(finding_cleared(opened, at("2026-07-22 10:00")))
+    assert of_kind(told, d.RequestWithdrawn) == []
+
+
+def test_a_case_that_closes_asks_for_no_supplement_any_more() -> None:
+    office = running()
+    opened = finding_opened(office.pilot_id, at("2026-07-20 10:00"))
+    office.hear(opened)
+    request_id = uuid4()
+    office.keep(cases.ask_supplement(office.book, LAN, request_id, "Gửi sơ đồ.", TUESDAY, calendar()))
+    now = at("2026-07-22 10:00")
+    told = office.hear(finding_cleared(opened, now))
+    assert names(told) == ["ItemResolved", "RequestWithdrawn", "CaseClosed"]
+    (gone,) = of_kind(told, d.RequestWithdrawn)
+    assert (gone.request_id, gone.reason, gone.at) == (request_id, "case_closed", now)
+    assert office.book.case is not None and queue.awaiting(office.book.case, ()) == ()
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_supplement_that_came_or_whose_time_is_over_is_not_withdrawn(answered: bool) -> None:
+    office = running()
+    opened = finding_opened(office.pilot_id, at("2026-07-20 10:00"))
+    office.hear(opened)
+    request_id = uuid4()
+    office.keep(cases.ask_supplement(office.book, LAN, request_id, "Gửi sơ đồ.", TUESDAY, calendar()))
+    if answered:
+        office.hear(reply_filed(office.pilot_id, at("2026-07-22 10:00"), request_id))
+    else:
+        office.fire_until(at("2026-12-01 00:00"))
+    told = office.hear(finding_cleared(opened, at("2026-12-01 10:00")))
+    assert names(told) == ["ItemResolved", "CaseClosed"]

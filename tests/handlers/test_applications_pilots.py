@@ -36,6 +36,7 @@ from shared.contracts.events.decisions import (
     Remedy,
     RemedyVerified,
     ReplyRequested,
+    RequestWithdrawn,
 )
 from shared.contracts.events.monitoring import (
     Evidence,
@@ -347,6 +348,26 @@ async def test_a_proposal_that_was_changed_and_put_to_the_enterprise_again_may_b
         await office.do(filings.reply, pilot_id, ReplySent(answers=proposal, text="Lần ba."))
     (shown,) = (await office.read(views.pilot, pilot_id, office.now)).requests
     assert shown.reply_id == second.reply_id
+
+
+async def test_what_is_no_longer_asked_is_shown_as_that_and_takes_no_reply(office: Office) -> None:
+    pilot_id, (proposal, request) = await running(office), (uuid4(), uuid4())
+    due = Due(instant=START + 5 * DAY, calendar_version="v")
+    about: dict[str, Any] = {"at": office.now, "pilot_id": pilot_id, "case_id": uuid4()}
+    asked = ReplyRequested(**about, proposal_id=proposal, kind="suspend", public_reasons="Vượt trần.", reply_by=due)
+    lacking = CaseSupplementRequested(**about, request_id=request, text="Gửi sơ đồ ghế.", due=due)
+    for event in (asked, lacking):
+        await office.read(projections.add_request, event)
+    for gone, why in ((proposal, "proposal_withdrawn"), (request, "case_closed")):
+        withdrawn = RequestWithdrawn(**about, request_id=gone, reason=why)
+        assert await office.read(projections.withdraw_request, withdrawn)
+        with pytest.raises(Refused, match="request_withdrawn"):
+            await office.do(filings.reply, pilot_id, ReplySent(answers=gone, text="Giải trình."))
+    view = await office.read(views.pilot, pilot_id, office.now)
+    assert [shown.withdrawn_at for shown in view.requests] == [office.now, office.now]
+    assert not {step.what for step in view.steps} & {"reply", "case_supplement"}
+    stranger = RequestWithdrawn(**{**about, "pilot_id": uuid4()}, request_id=request, reason="case_closed")
+    assert not await office.read(projections.withdraw_request, stranger)
 
 
 async def test_two_replies_at_once_are_one(office: Office) -> None:

@@ -67,7 +67,8 @@ def test_a_pilot_shows_what_its_enterprise_has_to_answer_with_the_id_to_answer_b
     assert asked == "reply to: adjust the envelope · asked 2026-07-19 23:00 · due 2026-07-23 00:00"
     assert (text.strip(), REQUEST in how) == ("Giới hạn mới.", True)
     answered = pilot.requests[0].model_copy(update={"answered_at": pilot.received_at})
-    assert list(lines.request_lines(pilot.pilot_id, [answered])) == []
+    withdrawn = pilot.requests[0].model_copy(update={"withdrawn_at": pilot.received_at})
+    assert list(lines.request_lines(pilot.pilot_id, [answered, withdrawn])) == []
 
 
 def test_a_pilot_shows_each_cap_and_decision_whole_and_nothing_hangs_in_the_air(pilot: PilotView) -> None:

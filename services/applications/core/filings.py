@@ -28,11 +28,12 @@ CRITERIA: tuple[str, ...] = get_args(FinalCriterion.model_fields["code"].annotat
 
 
 class OpenRequest(Contract):
-    """What an officer asked of the enterprise; ``answered_at`` closes it."""
+    """What an officer asked of the enterprise; ``answered_at`` closes it, and ``withdrawn_at``: nobody waits for an answer any more."""
 
     request_id: UUID
     due: Due
     answered_at: Instant | None = None
+    withdrawn_at: Instant | None = None
 
 
 def withdraw(pilot: Pilot, now: datetime, calendar: Calendar) -> Told:
@@ -47,12 +48,14 @@ def withdraw(pilot: Pilot, now: datetime, calendar: Calendar) -> Told:
 def reply(pilot: Pilot, request: OpenRequest | None, sent: ReplySent, reply_id: UUID, now: datetime) -> ReplyFiled:
     """An answer to one open request; it counts by ``now``, however late it is read.
 
-    Raises ``NotFound`` for a request that this pilot does not have, ``Refused`` when it was answered or its time is over.
+    Raises ``NotFound`` for a request that this pilot does not have, ``Refused`` when it was answered or withdrawn or its time is over.
     """
     if request is None:
         raise NotFound("request")
     if request.answered_at is not None:
         raise Refused("request_answered", "/answers")
+    if request.withdrawn_at is not None:
+        raise Refused("request_withdrawn", "/answers")
     if now >= request.due.instant:
         raise Refused("request_over", "/answers", due=request.due.instant.isoformat())
     return ReplyFiled(at=now, pilot_id=pilot.pilot_id, reply_id=reply_id, answers=request.request_id, text=sent.text)

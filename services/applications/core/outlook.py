@@ -60,7 +60,7 @@ def duties(
         done = None if pilot.final_report is None else pilot.final_report.at
         found.append(_duty("duty_final_report", "final", due, done, (done or now) >= due))
     for request in requests:
-        if request.kind == "supplement":
+        if request.kind == "supplement" and (request.answered_at is not None or request.withdrawn_at is None):
             due, done = request.due.instant, request.answered_at
             subject = str(request.request_id)
             found.append(_duty("duty_case_supplement", subject, due, done, (done or now) >= due))
@@ -113,7 +113,7 @@ def _permits(pilot: Pilot, filed: Filed) -> Iterator[NextStep]:
 
 def _asked(requests: Iterable[RequestView], now: datetime) -> Iterator[NextStep]:
     for request in requests:
-        if request.answered_at is None and now < request.due.instant:
+        if request.answered_at is None and request.withdrawn_at is None and now < request.due.instant:
             yield _step(_ASKED[request.kind], Holder.STARTUP, request.due.instant, str(request.request_id))
 
 

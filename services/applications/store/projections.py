@@ -13,7 +13,13 @@ from psycopg.types.json import Jsonb
 
 from services.applications.core.filings import OpenRequest
 from services.applications.core.outlook import UsageNow
-from shared.contracts.events.decisions import CaseSupplementRequested, DecisionIssued, RemedyVerified, ReplyRequested
+from shared.contracts.events.decisions import (
+    CaseSupplementRequested,
+    DecisionIssued,
+    RemedyVerified,
+    ReplyRequested,
+    RequestWithdrawn,
+)
 from shared.contracts.events.monitoring import (
     FindingCleared,
     FindingEscalated,
@@ -47,9 +53,18 @@ async def add_request(tx: Tx, event: ReplyRequested | CaseSupplementRequested) -
     )
 
 
+async def withdraw_request(tx: Tx, event: RequestWithdrawn) -> bool:
+    """Nobody waits for the answer any more. What was asked stays shown, with what was answered before this was heard of."""
+    return await _wrote(
+        tx,
+        "update request set withdrawn_at = %s where pilot_id = %s and request_id = %s",
+        (event.at, event.pilot_id, event.request_id),
+    )
+
+
 async def request(tx: Tx, pilot_id: UUID, request_id: UUID) -> OpenRequest | None:
     cursor = await tx.execute(
-        "select request_id, due, answered_at from request where pilot_id = %s and request_id = %s",
+        "select request_id, due, answered_at, withdrawn_at from request where pilot_id = %s and request_id = %s",
         (pilot_id, request_id),
     )
     row = await cursor.fetchone()
@@ -148,7 +163,7 @@ async def knows(tx: Tx, pilot_id: UUID) -> bool:
 
 async def requests(tx: Tx, pilot_id: UUID) -> list[RequestView]:
     cursor = await tx.execute(
-        "select request_id, kind, decision_kind, text, asked_at, due, answered_at, reply_id from request "
+        "select request_id, kind, decision_kind, text, asked_at, due, answered_at, reply_id, withdrawn_at from request "
         "where pilot_id = %s order by asked_at, request_id",
         (pilot_id,),
     )

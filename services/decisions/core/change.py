@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid5
 
 from services.decisions.core import clocks
@@ -23,11 +23,20 @@ from services.decisions.core.model import (
     Resolution,
 )
 from shared.contracts.base import Due, Event
-from shared.contracts.events.decisions import CaseClosed, CaseOpened, ItemKind, ItemOpened, ItemRef, ItemResolved
+from shared.contracts.events.decisions import (
+    CaseClosed,
+    CaseOpened,
+    ItemKind,
+    ItemOpened,
+    ItemRef,
+    ItemResolved,
+    RequestWithdrawn,
+)
 from shared.contracts.pilot import Severity
 from shared.contracts.rules import FrozenRules, Pause
 from shared.reference.calendar import Calendar
 
+NoLongerAsked = Literal["proposal_withdrawn", "case_closed"]
 Step = tuple[Book, tuple[Event, ...]]
 """What every public function of this core returns: the book after, and what happened."""
 
@@ -53,6 +62,9 @@ class Change:
         case = self.book.case
         if case is not None and case.state is not CaseState.CLOSED and not self.book.open_items:
             at = max(self.now, case.opened_at)
+            if case.supplement is not None and not case.supplement.over:
+                self.case(supplement=replace(case.supplement, over=True))
+                self._ask_no_more(case.supplement.request_id, case.case_id, at, "case_closed")
             self.case(state=CaseState.CLOSED, closed_at=at, snoozed_until=None, snooze_reason=None)
             self.tell(CaseClosed(at=at, pilot_id=case.pilot_id, case_id=case.case_id))
         told_at = max((event.at for event in self._events), default=self.book.pilot.told_at)
@@ -236,11 +248,13 @@ class Change:
         return moved
 
     def withdraw(self, proposal: Proposal, reason: str) -> None:
-        """Withdraw a live proposal; the clocks that waited for its reply run again.
+        """Withdraw a live proposal; the clocks that waited for its reply run again, and the enterprise need not reply any more.
 
         What was to be issued together with it is no longer what was put before the second signer: it goes back to the proposer.
         """
         self.move(proposal, ProposalState.WITHDRAWN, closed_reason=reason)
+        if proposal.awaits_reply:
+            self._ask_no_more(proposal.proposal_id, proposal.case_id, self.now, "proposal_withdrawn")
         self.release(proposal.proposal_id, self.now, Pause.REPLY)
         for other in tuple(self.book.proposals.values()):
             if other.live and proposal.proposal_id in other.together:
@@ -248,6 +262,10 @@ class Change:
                 self.propose(left)
                 if other.state is ProposalState.AWAITING_SECOND:
                     self.move(left, ProposalState.RETURNED, closed_reason="together_changed")
+
+    def _ask_no_more(self, request_id: UUID, case_id: UUID, at: datetime, reason: NoLongerAsked) -> None:
+        pilot_id = self.book.pilot.pilot_id
+        self.tell(RequestWithdrawn(at=at, pilot_id=pilot_id, case_id=case_id, request_id=request_id, reason=reason))
 
     def withdraw_naming(self, items: Iterable[UUID], reason: str, *, resting_on: UUID | None = None) -> None:
         """Withdraw the live proposals that name one of ``items``, or whose evidence tells of ``resting_on``."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from services.decisions.core.life import Proposal, ProposalState
+from services.decisions.core.life import Proposal
 from services.decisions.core.model import Book, Case, Hold, Item, MeasureState, OrderedRemedy, RemedyState
 from shared.contracts.base import Due
 from shared.contracts.pilot import Severity
@@ -169,8 +169,7 @@ def _of_item(item: Item) -> set[Deadline]:
 
 
 def _of_proposal(proposal: Proposal) -> set[Deadline]:
-    waits = proposal.state is ProposalState.AWAITING_REPLY and not proposal.reply_over
-    if not waits or proposal.asked is None:
+    if not proposal.awaits_reply or proposal.asked is None:
         return set()
     return {Deadline(DeadlineKind.REPLY, str(proposal.proposal_id), proposal.asked.reply_by.instant)}
 

@@ -92,7 +92,7 @@ def about(event: Event) -> UUID | None:
             return event.decision_id
         case d.ReplyRequested():
             return event.proposal_id
-        case d.CaseSupplementRequested():
+        case d.CaseSupplementRequested() | d.RequestWithdrawn():
             return event.request_id
         case d.ItemOpened() | d.ItemResolved():
             return event.item_id

@@ -100,5 +100,10 @@ class Proposal:
     decision_id: UUID | None = None
 
     @property
+    def awaits_reply(self) -> bool:
+        """The enterprise was asked, has not replied, and its time is not over."""
+        return self.state is ProposalState.AWAITING_REPLY and not self.reply_over
+
+    @property
     def live(self) -> bool:
         return bool(MOVES[self.state])

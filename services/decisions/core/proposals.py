@@ -83,7 +83,7 @@ def submit(
     unasked = tuple(p for p in bundle if _owes_reply_window(book, p))
     for proposal in unasked:
         _ask(change, proposal)
-    if unasked or any(_waits(p) for p in bundle):
+    if unasked or any(p.awaits_reply for p in bundle):
         return *change.done(), chain
     rules = book.pilot.rules
     if not any(rules.needs_second_signer(p.content.kind) for p in bundle):
@@ -177,10 +177,6 @@ def _owes_reply_window(book: Book, proposal: Proposal) -> bool:
     if not book.pilot.rules.decision_types[proposal.content.kind].reply_working_days:
         return False
     return proposal.asked is None or proposal.asked.digest != put_to_enterprise(proposal.content)
-
-
-def _waits(proposal: Proposal) -> bool:
-    return proposal.state is ProposalState.AWAITING_REPLY and not proposal.reply_over
 
 
 def _ask(change: Change, proposal: Proposal) -> None:

@@ -52,7 +52,7 @@ def awaiting(case: Case, proposals: Iterable[Proposal]) -> tuple[Awaiting, ...]:
     """What the case waits for, by whom it waits."""
     found: list[Awaiting] = []
     live = tuple(proposals)
-    if any(p.state is ProposalState.AWAITING_REPLY and not p.reply_over for p in live):
+    if any(p.awaits_reply for p in live):
         found.append("reply")
     if case.supplement is not None and not case.supplement.over:
         found.append("supplement")

@@ -45,6 +45,7 @@ TOLD: dict[str, str] = {
     "ItemResolved": "told_item_resolved",
     "ReplyRequested": "told_reply_requested",
     "CaseSupplementRequested": "told_case_supplement_requested",
+    "RequestWithdrawn": "told_request_withdrawn",
     "ReportReviewed": "told_report_reviewed",
     "DecisionIssued": "told_decision_issued",
     "RemedyVerified": "told_remedy_verified",

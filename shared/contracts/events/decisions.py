@@ -104,6 +104,16 @@ class CaseSupplementRequested(_CaseFact):
     due: Due
 
 
+class RequestWithdrawn(_CaseFact):
+    """An answer that was asked for is no longer awaited: its proposal was withdrawn, or the case closed without it.
+
+    ``request_id`` is what an answer would have named: the proposal of a ``ReplyRequested``, the request of a ``CaseSupplementRequested``.
+    """
+
+    request_id: UUID
+    reason: Literal["proposal_withdrawn", "case_closed"]
+
+
 class OpinionRequested(_CaseFact):
     opinion_id: UUID
     authority: str
@@ -274,6 +284,7 @@ EVENTS: tuple[type[Event], ...] = (
     ItemResolved,
     ReplyRequested,
     CaseSupplementRequested,
+    RequestWithdrawn,
     OpinionRequested,
     OpinionGiven,
     CheckOpened,

@@ -267,7 +267,10 @@ class CapLeft(Answer):
 
 
 class RequestView(Answer):
-    """What an officer asked of the enterprise: an answer to a proposal (``reply``) or something that a case lacks (``supplement``)."""
+    """What an officer asked of the enterprise: an answer to a proposal (``reply``) or something that a case lacks (``supplement``).
+
+    It can be answered until ``due``, unless nobody waits for it any more: ``withdrawn_at``.
+    """
 
     request_id: UUID
     kind: Literal["reply", "supplement"]
@@ -277,6 +280,7 @@ class RequestView(Answer):
     due: Due
     answered_at: Instant | None = None
     reply_id: UUID | None = None
+    withdrawn_at: Instant | None = None
 
 
 class FindingRow(Answer):

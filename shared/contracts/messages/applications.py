@@ -162,6 +162,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The pilot is {state}; this can only be done while it runs.",
     ),
     "request_answered": ("Yêu cầu này đã được trả lời.", "This request was answered already."),
+    "request_withdrawn": (
+        "Cơ quan không còn chờ câu trả lời này nữa: đề xuất đã rút hoặc vụ việc đã đóng.",
+        "Nobody waits for this answer any more: the proposal was withdrawn, or the case closed.",
+    ),
     "request_over": ("Thời hạn trả lời đã hết lúc {due}.", "The time to answer ended at {due}."),
     "incident_in_future": (
         "Thời điểm biết sự cố không được ở tương lai.",

@@ -273,6 +273,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Yêu cầu doanh nghiệp bổ sung trong vụ việc.",
         "The enterprise was asked for a supplement in the case.",
     ),
+    "told_request_withdrawn": (
+        "Không còn chờ doanh nghiệp trả lời ({reason}).",
+        "The enterprise's answer is no longer awaited ({reason}).",
+    ),
     "told_report_reviewed": ("{officer} đã xem xét báo cáo.", "{officer} reviewed the report."),
     "told_decision_issued": ("Ban hành quyết định {number} ({kind}).", "Decision {number} ({kind}) was issued."),
     "told_remedy_verified": ("{officer} đã kiểm tra việc khắc phục.", "{officer} verified the remedy."),

@@ -104,6 +104,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "corrected": ("số liệu được đính chính", "the figures were corrected"),
     "adjusted": ("phạm vi được điều chỉnh", "the envelope was adjusted"),
     "not_owed": ("không phải báo cáo", "no report was owed"),
+    "proposal_withdrawn": ("đề xuất đã rút", "the proposal was withdrawn"),
+    "case_closed": ("vụ việc đã đóng", "the case closed"),
     "judged": ("đã có kết luận", "it was judged"),
     "pilot_ended": ("thử nghiệm kết thúc", "the pilot ended"),
     # Decisions

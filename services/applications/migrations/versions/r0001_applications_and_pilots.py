@@ -78,6 +78,7 @@ create table request (
     due json not null,
     answered_at timestamptz,
     reply_id uuid,
+    withdrawn_at timestamptz,
     primary key (pilot_id, request_id)
 );
 
