@@ -165,16 +165,17 @@ def sealed(decision: DecisionIssued) -> DecisionIssued:
 
 def carry_over(examples: dict[str, Json]) -> None:
     """Bring the examples' data to the present form; where one's hash changes, those that bind to it follow."""
+    bound = {name: content_hash(compact(example["data"])) for name, example in examples.items()}
     changed = True
     while changed:
         changed = False
         for message in MESSAGES:
             example = examples[message.__name__]
-            old = content_hash(compact(example["data"]))
             example["data"] = rewritten(message, example["data"])
-            new = content_hash(compact(example["data"]))
+            old, new = bound[message.__name__], content_hash(compact(example["data"]))
             if new != old:
                 changed = True
+                bound[message.__name__] = new
                 for other in examples.values():
                     other["data"] = json.loads(json.dumps(other["data"]).replace(old, new))
 

@@ -9,7 +9,18 @@ from uuid import UUID
 
 import pytest
 
-from services.applications.core import admission, advice, clocks, decisions, filings, gates, history, outlook, reference
+from services.applications.core import (
+    admission,
+    advice,
+    clocks,
+    decisions,
+    filings,
+    gates,
+    history,
+    measures,
+    outlook,
+    reference,
+)
 from services.applications.core.admission import Law
 from services.applications.core.model import Application, Pilot, Standing
 from shared.contracts.base import Due
@@ -20,7 +31,7 @@ from shared.contracts.pilot import Dossier, HeldPermit, Outcome, StartMode, Wind
 from shared.reference.calendar import VIETNAM
 from shared.reference.rows import Rules
 from tests import applications_kit as kit
-from tests.applications_kit import DAY, END, MONDAY, START, ZERO_ANSWERS, attachment, dossier, permit_show, show
+from tests.applications_kit import DAY, END, HOUR, MONDAY, START, ZERO_ANSWERS, attachment, dossier, permit_show, show
 
 TIER3 = ZERO_ANSWERS | {"heritage_class": "national_relic"}
 TIER3_DOCUMENTS = ("disclosure", "complaint_channel", "rights_proof", "insurance", "heritage_opinion")
@@ -191,6 +202,7 @@ def test_what_is_told_before_filing_is_what_holds_when_it_is_filed(sent: Dossier
         "incident_report",
         "final_report",
         "wind_down",
+        *("exit_notice" for gate in event.gates if gate.phase == "exit"),
     ]
 
 
@@ -263,6 +275,9 @@ def application(filed: Dossier) -> Application:
     return admission.receive(UUID(int=7), "HK-G16-26-000001", filed, Standing(), kit.law(), MONDAY)[0]
 
 
+FILED = application(show()).filed
+
+
 def ahead(pilot: Pilot, now: datetime, filed: Dossier | None = None, **more: Any) -> list[tuple[str, Holder, Any]]:
     steps = outlook.steps(
         pilot, application(filed or show()).filed, more.get("requests", ()), more.get("decisions", ()), now
@@ -309,6 +324,52 @@ def test_a_permit_is_in_the_authoritys_hands_until_its_due_instant() -> None:
 def test_an_objection_is_in_the_authoritys_hands_without_a_date() -> None:
     pilot, _ = decisions.decide(kit.pilot(), kit.decision("object", MONDAY), MONDAY, kit.calendar())
     assert ahead(pilot, MONDAY) == [("objection", Holder.OFFICER, None)]
+
+
+def test_who_is_held_up_or_restricted_reads_that_an_authority_holds_the_ball() -> None:
+    late = kit.decision("object", START - HOUR, gate="standstill")
+    objected, _ = decisions.decide(running(), late, START + HOUR, kit.calendar())
+    assert ("objection", Holder.OFFICER, None) in ahead(objected, START + HOUR)
+    suspended, _ = decisions.decide(running(), kit.decision("suspend", START), START, kit.calendar())
+    assert ("suspension", Holder.OFFICER, None) in ahead(suspended, START)
+    both, _ = measures.take(suspended, UUID(int=50), START, START + HOUR)
+    assert [step for step, _, due in ahead(both, START + HOUR) if due is None] == ["suspension", "measure"]
+    gone, _ = filings.withdraw(both, START + DAY, kit.calendar())
+    assert [step for step, _, due in ahead(gone, START + DAY) if due is None] == []
+
+
+def test_who_gave_up_owes_what_had_fallen_due_and_to_wind_down() -> None:
+    first = datetime(2027, 1, 14, tzinfo=VIETNAM)
+    at_once, _ = filings.withdraw(running(), START + DAY, kit.calendar())
+    assert at_once.winding_down_due is not None
+    over = at_once.winding_down_due.instant
+    assert ahead(at_once, START + DAY) == [("wind_down", Holder.NOBODY, over)]
+    owed = outlook.duties(at_once, FILED, [], [], first + DAY)
+    assert [(duty.kind, duty.due, duty.late) for duty in owed] == [("wind_down", over, False)]
+    after_a_miss, _ = filings.withdraw(running(), first + DAY, kit.calendar())
+    assert ("periodic_report", Holder.STARTUP, first) in ahead(after_a_miss, first + DAY)
+    owed = outlook.duties(after_a_miss, FILED, [], [], first + DAY)
+    assert [(duty.kind, duty.late) for duty in owed] == [("periodic_report", True), ("wind_down", False)]
+    # A termination that follows takes no more away, and gives nothing back.
+    worse, _ = clocks.wind_down(after_a_miss, Outcome.TERMINATED, first + 2 * DAY, kit.calendar())
+    assert [duty.kind for duty in outlook.duties(worse, FILED, [], [], first + 2 * DAY)] == [duty.kind for duty in owed]
+
+
+def test_a_gate_of_the_end_is_a_duty_with_its_day() -> None:
+    sent = dossier(activities=("game_shutdown",))
+    pilot, _ = clocks.advance(kit.pilot(sent), MONDAY, kit.calendar())
+    filed = application(sent).filed
+    # It ends on 6 July 2027 at 09:00, so 6 July is its last day; 90 days before it is 7 April.
+    due = datetime(2027, 4, 8, tzinfo=VIETNAM)
+    (duty,) = (duty for duty in outlook.duties(pilot, filed, [], [], MONDAY) if duty.kind == "exit_notice")
+    assert (duty.due, duty.subject, duty.late) == (due, "game_shutdown/mcst_broadcast", False)
+    assert "90" in duty.text_vi and "mcst_broadcast" in duty.text_en
+    assert ("exit_notice", Holder.STARTUP, due) in ahead(pilot, MONDAY, sent)
+    assert "exit_notice" not in [what for what, _, _ in ahead(pilot, due, sent)]
+    told = advice.advise(question(sent), kit.law(), MONDAY)
+    assert [(one.kind, one.due) for one in told.duties][-1] == ("exit_notice", due)
+    permit = question(dossier(activities=("game_shutdown",)), activities=("game_shutdown", "show_live_other"))
+    assert advice.advise(permit, kit.law(), MONDAY).duties[-1].due is None
 
 
 def test_a_running_pilot_owes_its_next_reports_and_what_was_asked_of_it_in_the_order_of_dates() -> None:
@@ -359,7 +420,7 @@ def test_after_the_end_date_a_report_in_time_waits_for_an_officer_and_an_ended_p
 
 def test_duties_say_what_is_due_what_was_done_and_what_was_late() -> None:
     asked, order = [request("supplement", START + 3 * DAY), request("reply", START + DAY)], [ordered()]
-    owed = outlook.duties(running(), asked, order, START + 4 * DAY)
+    owed = outlook.duties(running(), FILED, asked, order, START + 4 * DAY)
     assert [(duty.kind, duty.late, duty.done_at) for duty in owed] == [
         ("case_supplement", True, None),
         ("remedy", False, None),
@@ -368,24 +429,29 @@ def test_duties_say_what_is_due_what_was_done_and_what_was_late() -> None:
     ]
     withdrawn = request("supplement", START + 3 * DAY, withdrawn_at=START + 2 * DAY)
     kept = withdrawn.model_copy(update={"answered_at": START + DAY})
-    assert "case_supplement" not in [duty.kind for duty in outlook.duties(running(), [withdrawn], [], END)]
-    assert outlook.duties(running(), [kept], [], END)[0].done_at == START + DAY
+    assert "case_supplement" not in [duty.kind for duty in outlook.duties(running(), FILED, [withdrawn], [], END)]
+    assert outlook.duties(running(), FILED, [kept], [], END)[0].done_at == START + DAY
     late = END - DAY
-    done = outlook.duties(reported(running(), late), [], [ordered(remedy_done=True), ordered(applied=False)], END)
+    done = outlook.duties(
+        reported(running(), late), FILED, [], [ordered(remedy_done=True), ordered(applied=False)], END
+    )
     assert [(duty.kind, duty.late, duty.done_at) for duty in done] == [
         ("remedy", False, START + 10 * DAY),
         ("periodic_report", True, late),
         ("final_report", True, late),
     ]
-    overdue = outlook.duties(running(), [], [ordered()], END)
+    overdue = outlook.duties(running(), FILED, [], [ordered()], END)
     assert [duty.late for duty in overdue] == [True, True, True]
 
 
 def test_a_pending_pilot_owes_nothing_and_an_ended_one_only_has_what_it_did() -> None:
-    assert outlook.duties(kit.pilot(), [], [], MONDAY) == ()
+    assert outlook.duties(kit.pilot(), FILED, [], [], MONDAY) == ()
     gone = clocks.wind_down(running(), Outcome.TERMINATED, START + DAY, kit.calendar())[0]
     over = clocks.advance(reported(gone, START + 2 * DAY), END, kit.calendar())[0]
-    assert [duty.kind for duty in outlook.duties(over, [], [ordered()], END)] == ["periodic_report", "final_report"]
+    assert [duty.kind for duty in outlook.duties(over, FILED, [], [ordered()], END)] == [
+        "periodic_report",
+        "final_report",
+    ]
 
 
 def test_what_is_left_of_each_cap_is_exact_and_unknown_where_nothing_was_reported() -> None:

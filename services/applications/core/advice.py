@@ -84,7 +84,7 @@ def _whole(asked: CheckSent, bench: Bench, law: Law, known: CheckAnswer) -> Chec
         "lead_authority": lead,
         "authorities": gating.authorities_of(lead, gates),
         "gates": gates,
-        "duties": tuple(_duties(frozen, law, start, end)),
+        "duties": (*_duties(frozen, law, start, end), *_notices(gates, law, end)),
         "law": _law(frozen, gates),
     }
     return known.model_copy(update=told)
@@ -122,6 +122,13 @@ def _duties(frozen: FrozenRules, law: Law, start: datetime | None, end: datetime
     yield _duty("duty_ahead_incident_report", None, hours=hours)
     yield _duty("duty_ahead_final_report", None if report is None else report.instant)
     yield _duty("duty_ahead_wind_down", end, days=days)
+
+
+def _notices(gates: Sequence[PilotGate], law: Law, end: datetime | None) -> Iterator[DutyAhead]:
+    for gate in gates:
+        if (days := gate.notice_days) is not None:
+            due = None if end is None else law.calendar.due_days_before(end, days).instant
+            yield _duty("duty_ahead_exit_notice", due, days=days, authority=gate.authority, gate=gate.gate)
 
 
 def _duty(code: str, due: datetime | None, **params: object) -> DutyAhead:

@@ -71,6 +71,7 @@ def _gate(
         legal_basis=gate.legal_basis,
         due=limits.due(gate.days, gate.day_kind) if runs else None,
         held=held,
+        notice_days=gate.days if gate.phase is GatePhase.EXIT else None,
     )
 
 

@@ -90,6 +90,11 @@ def final_report_due(pilot: Pilot) -> datetime:
     return end_of(last_day(pilot.end_at) - timedelta(days=pilot.terms.final_report_days))
 
 
+def is_owed(pilot: Pilot, due: datetime) -> bool:
+    """Whether a report due then is owed: what would fall due once the pilot winds down is not."""
+    return pilot.winding_since is None or due < pilot.winding_since
+
+
 def _changed(pilot: Pilot, event: Event) -> dict[str, object]:
     match event:
         case PilotStarted():
@@ -99,7 +104,8 @@ def _changed(pilot: Pilot, event: Event) -> dict[str, object]:
         case PilotAmended():
             return {"envelope": event.envelope}
         case PilotWindingDown():
-            return _moved(pilot, event) | {"winding_down_cause": event.cause, "winding_down_due": event.due}
+            why = {"winding_down_cause": event.cause, "winding_down_due": event.due}
+            return _moved(pilot, event) | why | {"winding_since": pilot.winding_since or event.at}
         case PilotEnded():
             over = dict.fromkeys(pilot.measures, False)
             return _moved(pilot, event) | {"outcome": event.outcome, "measures": over}

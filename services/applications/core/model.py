@@ -110,6 +110,7 @@ class Pilot(Contract):
     envelope: Envelope
     periodic_reports: dict[int, Instant]
     final_report: FinalReport | None = None
+    winding_since: Instant | None = None
     winding_down_cause: Outcome | None = None
     winding_down_due: Due | None = None
     outcome: Outcome | None = None

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from services.applications.core.clocks import running_clock
 from services.applications.core.filings import periodic_dues
-from services.applications.core.history import ROW_PERMIT, final_report_due
+from services.applications.core.history import ROW_PERMIT, final_report_due, is_owed
 from services.applications.core.model import Pilot
 from shared.contracts.base import Contract, Instant
+from shared.contracts.events.applications import PilotGate
 from shared.contracts.http.applications import CapLeft, DecisionRow, Duty, Filed, Holder, NextStep, RequestView
 from shared.contracts.messages import text
 from shared.contracts.numbers import Total
-from shared.contracts.pilot import Envelope, PilotState, Window
+from shared.contracts.pilot import CauseKind, Envelope, PilotState, Window
+from shared.reference.calendar import end_of, last_day
 
 
 class UsageNow(Contract):
@@ -27,6 +29,11 @@ class UsageNow(Contract):
 
 
 _CLOCK = {"pilot_start": "step_pilot_start", "pilot_end": "step_pilot_end", "wind_down": "step_wind_down"}
+_CAUSE = {
+    CauseKind.OBJECTION: "step_objection",
+    CauseKind.SUSPENSION: "step_suspension",
+    CauseKind.MEASURE: "step_measure",
+}
 _ASKED = {"reply": "step_reply", "supplement": "step_case_supplement"}
 
 
@@ -36,29 +43,25 @@ def steps(
     """What is ahead, the earliest first; what has no date comes last."""
     found = [
         *_by_itself(pilot),
+        *_causes(pilot),
         *_permits(pilot, filed),
         *_asked(requests, now),
         *_remedies(decisions),
-        *_reports(pilot, now),
+        *_reports(pilot),
+        *_notice_steps(pilot, filed, now),
     ]
     return tuple(sorted(found, key=lambda step: (step.due is None, step.due)))
 
 
 def duties(
-    pilot: Pilot, requests: Sequence[RequestView], decisions: Sequence[DecisionRow], now: datetime
+    pilot: Pilot, filed: Filed, requests: Sequence[RequestView], decisions: Sequence[DecisionRow], now: datetime
 ) -> tuple[Duty, ...]:
     """Everything that the enterprise owes or has done, in the order of due instants. ``late``: done after, or not done though due.
 
-    A reply is a right and no duty. Of a pilot that has ended only what was done is left.
+    A reply is a right and no duty. What would fall due once the pilot winds down is no longer owed, but the winding-down itself; of a pilot
+    that has ended only what was done is left.
     """
-    found = []
-    for number, due in enumerate(periodic_dues(pilot), start=1):
-        done = pilot.periodic_reports.get(number)
-        found.append(_duty("duty_periodic_report", f"report/{number}", due, done, (done or now) >= due, number=number))
-    if pilot.started_at is not None:
-        due = final_report_due(pilot)
-        done = None if pilot.final_report is None else pilot.final_report.at
-        found.append(_duty("duty_final_report", "final", due, done, (done or now) >= due))
+    found = [*_report_duties(pilot, now), *_exit_duties(pilot, filed)]
     for request in requests:
         if request.kind == "supplement" and (request.answered_at is not None or request.withdrawn_at is None):
             due, done = request.due.instant, request.answered_at
@@ -71,6 +74,35 @@ def duties(
             found.append(_duty("duty_remedy", str(decision.decision_id), by, done, done is None and now >= by))
     over = pilot.state is PilotState.ENDED
     return tuple(sorted((duty for duty in found if duty.done_at or not over), key=lambda duty: duty.due))
+
+
+def _report_duties(pilot: Pilot, now: datetime) -> Iterator[Duty]:
+    for number, due in enumerate(periodic_dues(pilot), start=1):
+        done = pilot.periodic_reports.get(number)
+        if done is not None or is_owed(pilot, due):
+            late = (done or now) >= due
+            yield _duty("duty_periodic_report", f"report/{number}", due, done, late, number=number)
+    if pilot.started_at is not None:
+        due = final_report_due(pilot)
+        done = None if pilot.final_report is None else pilot.final_report.at
+        if done is not None or is_owed(pilot, due):
+            yield _duty("duty_final_report", "final", due, done, (done or now) >= due)
+
+
+def _exit_duties(pilot: Pilot, filed: Filed) -> Iterator[Duty]:
+    """Done outside this system: whether and when, it does not know."""
+    for gate, days, due in _notices(pilot, filed):
+        said = {"days": days, "authority": gate.authority, "gate": gate.gate}
+        yield _duty("duty_exit_notice", gate.subject, due, None, False, **said)
+    if pilot.winding_down_due is not None:
+        yield _duty("duty_wind_down", "exit_plan", pilot.winding_down_due.instant, None, False)
+
+
+def _notices(pilot: Pilot, filed: Filed) -> Iterator[tuple[PilotGate, int, datetime]]:
+    """The notices that the law asks for before the end, each with its days and the instant by which it is given."""
+    for gate in filed.gates:
+        if gate.notice_days is not None and pilot.end_at is not None:
+            yield gate, gate.notice_days, end_of(last_day(pilot.end_at) - timedelta(days=gate.notice_days))
 
 
 def caps_left(envelope: Envelope, usage: Iterable[UsageNow]) -> tuple[CapLeft, ...]:
@@ -96,10 +128,15 @@ def caps_left(envelope: Envelope, usage: Iterable[UsageNow]) -> tuple[CapLeft, .
 def _by_itself(pilot: Pilot) -> Iterator[NextStep]:
     if (clock := running_clock(pilot)) is not None:
         yield _step(_CLOCK[clock[0]], Holder.NOBODY, clock[1])
-    if pilot.state is PilotState.PENDING and pilot.objections:
-        yield _step("step_objection", Holder.OFFICER, None)
     if pilot.state is PilotState.WINDING_DOWN and pilot.awaits_decision_on_report:
         yield _step("step_completion", Holder.OFFICER, None)
+
+
+def _causes(pilot: Pilot) -> Iterator[NextStep]:
+    """What holds the pilot up or restricts it is an authority's to end; once it winds down, nothing of it is ahead."""
+    if pilot.state is PilotState.PENDING or pilot.is_running:
+        for cause in pilot.causes:
+            yield _step(_CAUSE[cause.kind], Holder.OFFICER, None, str(cause.ref))
 
 
 def _permits(pilot: Pilot, filed: Filed) -> Iterator[NextStep]:
@@ -123,15 +160,22 @@ def _remedies(decisions: Iterable[DecisionRow]) -> Iterator[NextStep]:
             yield _step("step_remedy", Holder.STARTUP, decision.remedy_due, str(decision.decision_id))
 
 
-def _reports(pilot: Pilot, now: datetime) -> Iterator[NextStep]:
+def _reports(pilot: Pilot) -> Iterator[NextStep]:
     """The first periodic report that is still owed, and the final report; nothing once the pilot has ended."""
     if pilot.state is PilotState.ENDED or pilot.started_at is None:
         return
-    owed = [pair for pair in enumerate(periodic_dues(pilot), start=1) if pair[0] not in pilot.periodic_reports]
+    owed = [(n, due) for n, due in enumerate(periodic_dues(pilot), start=1) if n not in pilot.periodic_reports]
     for number, due in owed[:1]:
-        yield _step("step_periodic_report", Holder.STARTUP, due, f"report/{number}")
-    if pilot.final_report is None:
+        if is_owed(pilot, due):
+            yield _step("step_periodic_report", Holder.STARTUP, due, f"report/{number}")
+    if pilot.final_report is None and is_owed(pilot, final_report_due(pilot)):
         yield _step("step_final_report", Holder.STARTUP, final_report_due(pilot), "final")
+
+
+def _notice_steps(pilot: Pilot, filed: Filed, now: datetime) -> Iterator[NextStep]:
+    for gate, _, due in _notices(pilot, filed):
+        if now < due and pilot.is_running:
+            yield _step("step_exit_notice", Holder.STARTUP, due, gate.subject)
 
 
 def _step(code: str, holder: Holder, due: datetime | None, subject: str | None = None) -> NextStep:

@@ -93,7 +93,7 @@ def _ahead(
     return {
         "steps": steps,
         "next": steps[0] if steps else None,
-        "duties": outlook.duties(pilot, requests, decisions, now),
+        "duties": outlook.duties(pilot, filed.filed, requests, decisions, now),
     }
 
 

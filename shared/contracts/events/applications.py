@@ -86,6 +86,7 @@ class PilotGate(Contract):
     """What the law asks for one declared activity of this pilot (one entry per declared province where the province decides).
 
     ``due`` is the instant at which a notice or silence gate opens, or by which a permit is to be decided (which opens nothing).
+    ``notice_days``: of a gate of the exit, how many calendar days before the end its notice is due.
     """
 
     gate: Code
@@ -96,6 +97,7 @@ class PilotGate(Contract):
     legal_basis: str
     due: Due | None = None
     held: HeldPermit | None = None
+    notice_days: int | None = None
 
     @property
     def subject(self) -> str:

@@ -243,9 +243,12 @@ class NextStep(Answer):
 
 
 class Duty(Answer):
-    """Something the enterprise owes, by the row. ``done_at``: when it was filed; ``late``: after ``due``."""
+    """Something the enterprise owes, by the row. ``done_at``: when it was filed; ``late``: after ``due``.
 
-    kind: Literal["periodic_report", "final_report", "case_supplement", "remedy"]
+    What is done outside this system (a notice before the end, the exit plan) has neither.
+    """
+
+    kind: Literal["periodic_report", "final_report", "case_supplement", "remedy", "exit_notice", "wind_down"]
     subject: str
     due: Instant
     text_vi: str

@@ -198,6 +198,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Cơ quan đã không đồng ý; chờ quyết định cho phép hoặc từ chối.",
         "An authority objected; it decides to permit or to refuse.",
     ),
+    "step_measure": (
+        "Cơ quan xác nhận, dỡ bỏ biện pháp tạm thời, hoặc để hết hiệu lực.",
+        "The authority confirms or lifts the interim measure, or lets it lapse.",
+    ),
+    "step_suspension": (
+        "Cơ quan quyết định về việc tạm đình chỉ.",
+        "The authority decides on the suspension.",
+    ),
+    "step_exit_notice": (
+        "Doanh nghiệp thông báo trước khi kết thúc.",
+        "The enterprise gives notice before the end.",
+    ),
     "step_completion": (
         "Cơ quan xem xét báo cáo tổng kết.",
         "The authority decides on the final report.",
@@ -213,6 +225,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     "duty_final_report": ("Báo cáo tổng kết", "Final report"),
     "duty_case_supplement": ("Bổ sung thông tin cho vụ việc", "What a case lacks"),
     "duty_remedy": ("Khắc phục theo quyết định", "Remedy ordered by a decision"),
+    "duty_exit_notice": (
+        "Thông báo trước {days} ngày cho {authority} về việc kết thúc ({gate})",
+        "Notice to {authority}, {days} days before the end ({gate})",
+    ),
+    "duty_wind_down": ("Thu hẹp hoạt động theo kế hoạch kết thúc", "Winding down by the exit plan"),
+    "duty_ahead_exit_notice": (
+        "Thông báo trước {days} ngày cho {authority} về việc kết thúc ({gate})",
+        "Notice to {authority}, {days} days before the end ({gate})",
+    ),
     "duty_ahead_metrics": (
         "Báo cáo số liệu mỗi kỳ theo phạm vi thử nghiệm đã khai",
         "Metric reports in every period of the declared envelope",

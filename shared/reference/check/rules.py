@@ -12,7 +12,9 @@ from shared.contracts.rules import (
     WINDOWS_OF,
     ClockRow,
     ClockUnit,
+    DayKind,
     Gate,
+    GatePhase,
     PolicyDefaults,
     PolicyRow,
     RuleDefaults,
@@ -110,6 +112,8 @@ def gates(tables: Tables, known: Known) -> Iterator[str]:
             yield f"{dated.where}: unknown authority {row.authority}"
         if row.days < 0:
             yield f"{dated.where}: days must be at least 0"
+        if row.phase is GatePhase.EXIT and (row.days < 1 or row.day_kind is not DayKind.CALENDAR):
+            yield f"{dated.where}: a gate of the exit is a notice of at least 1 calendar day before the end"
         yield from known.bases(dated.where, (row.legal_basis,))
 
 
