@@ -14,7 +14,7 @@ from anyio.from_thread import start_blocking_portal
 from deploy.local.testing import create_database, drop_database
 from shared.contracts.base import Meta
 from shared.contracts.errors import problem
-from shared.contracts.events.decisions import MeasureLapsed, ReplyRequested
+from shared.contracts.events.decisions import CaseSupplementRequested, MeasureLapsed, ReplyRequested, RequestWithdrawn
 from shared.contracts.events.monitoring import Evidence, InterimMeasureTaken, MetricsReportRejected
 from shared.contracts.pilot import Severity
 from shared.contracts.topics import DECISIONS, MONITORING
@@ -337,6 +337,22 @@ def test_a_request_is_shown_with_its_date_and_a_reply_closes_it(edge: Edge, runn
     assert edge.ask("POST", f"/pilots/{running}/replies", STARTUP, body=body, headers=key()).status_code == 201
     (request,) = edge.ask("GET", f"/pilots/{running}", STARTUP).json()["requests"]
     assert request["answered_at"] is not None
+
+
+def test_a_request_that_nobody_waits_for_any_more_is_nobodys_next_step_and_takes_no_reply(
+    edge: Edge, running: str
+) -> None:
+    due = {"instant": "2026-07-14T00:00:00+07:00", "calendar_version": "v"}
+    about = {"at": kit.MONDAY, "pilot_id": running, "case_id": uuid4(), "request_id": uuid4()}
+    asked = CaseSupplementRequested.model_validate({**about, "text": "Gửi sơ đồ ghế.", "due": due})
+    gone = RequestWithdrawn.model_validate({**about, "reason": "case_closed"})
+    assert edge.hear([heard(DECISIONS.name, event) for event in (asked, gone)]) == [Outcome.DONE, Outcome.DONE]
+    page = edge.ask("GET", f"/pilots/{running}", STARTUP).json()
+    assert "case_supplement" not in {step["what"] for step in page["steps"]}
+    assert "case_supplement" not in {duty["kind"] for duty in page["duties"]}
+    body = {"answers": str(asked.request_id), "text": "Sơ đồ."}
+    refused = edge.ask("POST", f"/pilots/{running}/replies", STARTUP, body=body, headers=key())
+    assert (refused.status_code, refused.json()["code"]) == (409, "request_withdrawn")
 
 
 def test_a_rejected_report_is_shown_with_what_was_wrong_with_it(edge: Edge, running: str) -> None:
