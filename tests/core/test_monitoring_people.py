@@ -178,6 +178,12 @@ def test_a_score_is_of_the_newest_judgement_where_that_is_later_than_now() -> No
     assert {one.name: (one.value, one.event_id) for one in past.inputs}["history"] == ("57.0 / 2", late.event_id)
 
 
+def test_a_branch_is_no_other_operator() -> None:
+    codes = ("0109876543", "0109876543-001", "0109876544")
+    operators = [facts(registered(organisation={"name": "Công ty", "tax_code": code})).enterprise for code in codes]
+    assert operators == ["0109876543", "0109876543", "0109876544"]
+
+
 def test_games_count_minors_among_players() -> None:
     cap = Cap(metric="players_u18", window=Window.CONCURRENT, limit=Decimal(40))
     all_of_them = Cap(metric="players_active", window=Window.CONCURRENT, limit=Decimal(100))

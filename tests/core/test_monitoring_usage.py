@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +18,7 @@ from services.monitoring.core.meters import KEPT_DAYS, KEPT_RUNS
 from shared.contracts.events.monitoring import UsageRolled
 from shared.contracts.numbers import SCALE, unscaled
 from shared.contracts.pilot import Cap, Window
-from tests.monitoring_samples import AUDIENCE, DAILY, MEMBERS, START, Led, report, sample
+from tests.monitoring_samples import AUDIENCE, CROWD, DAILY, MEMBERS, START, Led, ended, report, sample
 
 FIRST = instant_of(START)
 NOW = START + timedelta(days=120)
@@ -93,6 +95,105 @@ def test_a_sample_on_a_settled_day_of_a_counter_moves_nothing_and_the_day_is_tol
     send(pilot, report(3, counter(0, 9, 90)))
     roll(pilot)
     assert last_told(pilot)["participants_total", Window.DAY, date_of(day_after(0))] == 90
+
+
+def sampled(pilot: Led) -> list[tuple[str, datetime | None]]:
+    """Of the totals told, when their newest sample lies, in the order in which they were told."""
+    rolled = [one for one in pilot.told if isinstance(one, UsageRolled) and one.window is Window.TOTAL]
+    return [(one.metric, one.sample_at) for one in rolled]
+
+
+@pytest.mark.parametrize("cap", [AUDIENCE, DAILY], ids=["the total alone", "each sample"])
+def test_a_total_says_when_its_newest_sample_lies_however_late_it_is_told(cap: Cap) -> None:
+    pilot = Led(cap, MEMBERS)
+    send(pilot, report(1, delta(3, 5), delta(1, 5), counter(2, 9, 7), counter(1, 9, 6)))
+    roll(pilot)
+    send(pilot, report(2, delta(2, 5), counter(1, 10, 6)))
+    roll(pilot)
+    send(pilot, report(3, delta(1, -1), corrects=1))
+    roll(pilot)
+    send(pilot, report(4, delta(4, 1)))
+    roll(pilot)
+    audience, members = (
+        [at for metric, at in sampled(pilot) if metric == of] for of in ("audience_live", MEMBERS.metric)
+    )
+    assert audience == [START + timedelta(days=days, hours=8) for days in (3, 3, 3, 4)]
+    assert members == [START + timedelta(days=2, hours=9)] * 2
+
+
+def test_a_total_of_samples_that_came_when_the_pilot_was_over_counts_to_the_newest_of_them() -> None:
+    pilot = Led(AUDIENCE)
+    pilot.learn(ended("2026-11-01 00:00"), NOW)
+    send(pilot, report(1, delta(1, 5), delta(112, 5)))
+    roll(pilot)
+    assert sampled(pilot) == [("audience_live", START + timedelta(days=112, hours=8))]
+
+
+def crowd(when: str, value: int) -> Any:
+    return sample("crowd_peak", when, value)
+
+
+def peaks(pilot: Led) -> list[tuple[int, dict[str, int]]]:
+    """What was told of the gauge: its latest value, and the highest by their instants."""
+    rolled = [one for one in pilot.told if isinstance(one, UsageRolled)]
+    return [(int(one.value), {f"{peak.at:%m-%d %H:%M}": int(peak.value) for peak in one.peaks}) for one in rolled]
+
+
+def test_the_highest_value_of_a_batch_of_gauges_is_told_beside_the_latest() -> None:
+    pilot = Led(CROWD)
+    send(pilot, report(1, *(crowd(f"2026-07-20 {hour}:00", value) for hour, value in ((10, 50), (11, 900), (12, 40)))))
+    send(pilot, report(2, crowd("2026-07-20 13:00", 30)))
+    roll(pilot)
+    send(pilot, report(3, crowd("2026-07-20 14:00", 20)))
+    roll(pilot)
+    assert peaks(pilot) == [(30, {"07-20 11:00": 900}), (20, {"07-20 14:00": 20})]
+
+
+def test_a_high_value_that_comes_late_is_told_though_the_gauge_stands_elsewhere() -> None:
+    pilot = Led(CROWD)
+    send(pilot, report(1, crowd("2026-07-20 10:00", 50)))
+    roll(pilot)
+    send(pilot, report(2, crowd("2026-07-19 10:00", 700), crowd("2026-07-19 11:00", 600)))
+    roll(pilot)
+    assert peaks(pilot) == [(50, {"07-20 10:00": 50}), (50, {"07-19 10:00": 700})]
+
+
+def test_each_quarter_has_a_highest_value_of_its_own() -> None:
+    pilot = Led(CROWD)
+    send(
+        pilot,
+        report(
+            1,
+            *(crowd(f"2026-{day}", n) for day, n in (("10-01 00:00", 8), ("09-30 23:59", 5), ("09-29 08:00", 6))),
+            *(crowd(f"2026-{day}", n) for day, n in (("10-02 08:00", 7), ("09-28 08:00", 4))),
+        ),
+    )
+    roll(pilot)
+    assert peaks(pilot) == [(7, {"09-29 08:00": 6, "10-01 00:00": 8})]
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 110), st.integers(0, 9)), min_size=1, max_size=4), max_size=6))
+def test_what_is_told_of_a_gauge_has_the_highest_value_of_each_quarter(batches: list[list[tuple[int, int]]]) -> None:
+    """Days after the start, on both sides of the end of September; never two values at one instant."""
+    pilot, sent = Led(CROWD), []
+    for number, batch in enumerate(batches):
+        some = [(START + timedelta(days=day, minutes=7 * number + n), value) for n, (day, value) in enumerate(batch)]
+        send(pilot, report(number + 1, *(sample("crowd_peak", when, value) for when, value in some)))
+        sent += some
+        if number % 2:
+            roll(pilot)
+    roll(pilot)
+    told = [peak for one in pilot.told if isinstance(one, UsageRolled) for peak in one.peaks]
+    assert _by_quarter((one.at, int(one.value)) for one in told) == _by_quarter(sent)
+    assert {(one.at, int(one.value)) for one in told} <= set(sent)
+
+
+def _by_quarter(values: Iterable[tuple[datetime, int]]) -> dict[bool, int]:
+    found: dict[bool, int] = {}
+    for when, value in values:
+        in_autumn = when.month > 9
+        found[in_autumn] = max(value, found.get(in_autumn, value))
+    return found
 
 
 @given(

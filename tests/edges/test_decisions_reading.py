@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -274,20 +274,30 @@ async def test_the_statistics_count_what_happened(office: Office) -> None:
     await office.sweep(breached, at("2026-07-25 00:00"))
     office.now = at("2027-07-20 12:00")
 
-    def used(metric: str, window: Window, value: int, when: str, bucket: date | None = None) -> m.UsageRolled:
+    def used(
+        metric: str,
+        window: Window,
+        value: int,
+        when: str,
+        bucket: date | None = None,
+        *,
+        sampled: str | None = None,
+        peaks: Mapping[str, int] | None = None,
+    ) -> m.UsageRolled:
         return m.UsageRolled(
             at=at(when),
             pilot_id=pilot_id,
             metric=metric,
             window=window,
             value=Decimal(value),
-            sample_at=at(when),
+            sample_at=at(sampled or when),
             bucket=bucket,
+            peaks=tuple(m.Peak(at=at(one), value=Decimal(high)) for one, high in (peaks or {}).items()),
         )
 
     await office.hear(
         used("revenue_vnd", Window.TOTAL, 100, "2026-08-01 10:00"),
-        used("revenue_vnd", Window.TOTAL, 250, "2026-09-30 23:00"),
+        used("revenue_vnd", Window.TOTAL, 250, "2026-10-01 09:00", sampled="2026-09-30 23:00"),
         used("revenue_vnd", Window.TOTAL, 400, "2026-10-01 00:00"),
         used(
             "revenue_vnd", Window.TOTAL, 390, "2026-09-29 00:00"
@@ -296,6 +306,8 @@ async def test_the_statistics_count_what_happened(office: Office) -> None:
         used("audience_live", Window.DAY, 7, "2026-10-01 00:00", date(2026, 10, 1)),
         used("jobs", Window.CONCURRENT, 30, "2026-10-01 00:00"),
         used("jobs", Window.CONCURRENT, 25, "2026-10-02 00:00"),
+        # A batch of October that began in September: the gauge stands at 20, and was higher in both quarters.
+        used("jobs", Window.CONCURRENT, 20, "2026-10-05 00:00", peaks={"2026-09-30 23:59": 44, "2026-10-01 00:00": 28}),
     )
     found = Statistics.model_validate(await office.get(None, "/statistics"))
     assert found.decisions_by_kind == {"warn": 1, "complete": 1}
@@ -308,7 +320,8 @@ async def test_the_statistics_count_what_happened(office: Office) -> None:
     assert times["finding_to_decision"].count == 1
     cells = {row.quarter: row for row in found.figures}
     assert cells["2026Q3"].revenue_vnd == 250 and cells["2026Q4"].revenue_vnd == 140
-    assert cells["2026Q4"].participants == 7 and cells["2026Q4"].jobs == 30
+    assert cells["2026Q4"].participants == 7
+    assert cells["2026Q3"].jobs == 44 and cells["2026Q4"].jobs == 30
     assert [cells[q].pilots for q in sorted(cells)] == [2, 2, 2, 2, 2]
     (rule,) = found.law_reform
     assert (rule.legal_basis, rule.article, rule.pilots, len(rule.texts)) == ("decree-144-2020", "Điều 10", 1, 2)

@@ -17,9 +17,9 @@ NOW = kit.at("2026-11-01 00:00")
 
 async def use(tx: Tx, pilot_id: UUID, quarter: str, total: dict[str, str] | None = None, **peaks: int) -> None:
     for metric, value in (total or {}).items():
-        await statistics.keep_usage(tx, pilot_id, metric, quarter, total=Decimal(value), peak=None)
+        await statistics.keep_total(tx, pilot_id, metric, quarter, Decimal(value))
     for metric, peak in peaks.items():
-        await statistics.keep_usage(tx, pilot_id, metric, quarter, total=None, peak=Decimal(peak))
+        await statistics.keep_peak(tx, pilot_id, metric, quarter, Decimal(peak))
 
 
 async def figures(tx: Tx) -> dict[tuple[str, str], tuple[Any, ...]]:
@@ -50,6 +50,20 @@ async def test_contributions_are_added_by_sector_province_and_quarter(postgres_a
         ("79", "2026Q4"): (2, 910, None, None),
         ("many", "2026Q3"): (1, None, None, None),
     }
+
+
+async def test_a_peak_that_comes_late_counts_in_its_own_quarter_and_a_late_total_where_the_book_stands(
+    postgres_admin_dsn: str,
+) -> None:
+    async with opened(postgres_admin_dsn) as office:
+        one = await office.running()
+        async with office.db.tx() as tx:
+            await tx.execute("update pilot set provinces = '{79}', start_at = %s", (kit.at("2026-07-14 00:00"),))
+            await use(tx, one, "2026Q4", {"revenue_vnd": "10"}, jobs=5)
+            await use(tx, one, "2026Q3", {"revenue_vnd": "12"}, jobs=7)
+            await use(tx, one, "2026Q3", jobs=6)
+            found = await figures(tx)
+    assert found == {("79", "2026Q3"): (1, None, None, 7), ("79", "2026Q4"): (1, None, 12, 5)}
 
 
 async def test_a_pilot_that_was_over_before_it_started_ran_in_no_quarter(postgres_admin_dsn: str) -> None:

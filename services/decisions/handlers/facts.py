@@ -67,16 +67,12 @@ async def on_usage(desk: Desk, tx: Tx, received: Received[m.UsageRolled]) -> Non
     """Usage is projected for the statistics. No lock: the records of one pilot come in their order, and nothing else writes this."""
     event = received.event
     await _known(desk, tx, event)
-    if event.window is not Window.DAY:
-        by_total = event.window is Window.TOTAL
-        await statistics.keep_usage(
-            tx,
-            event.pilot_id,
-            event.metric,
-            quarter_of(event.sample_at or event.at),
-            total=event.value if by_total else None,
-            peak=None if by_total else event.value,
-        )
+    about, at = (event.pilot_id, event.metric), event.sample_at or event.at
+    if event.window is Window.TOTAL:
+        await statistics.keep_total(tx, *about, quarter_of(at), event.value)
+    elif event.window is Window.CONCURRENT:
+        for peak in (m.Peak(at=at, value=event.value), *event.peaks):
+            await statistics.keep_peak(tx, *about, quarter_of(peak.at), peak.value)
     await keep(tx, received)
 
 

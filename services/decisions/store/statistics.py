@@ -79,23 +79,29 @@ async def lead_times(tx: Tx) -> list[dict[str, Any]]:
 # The contribution of pilots
 
 
-async def keep_usage(
-    tx: Tx, pilot_id: UUID, metric: str, quarter: str, *, total: Decimal | None, peak: Decimal | None
-) -> None:
-    """A value as it stood in a quarter: the latest total, or the highest value at one time.
+async def keep_total(tx: Tx, pilot_id: UUID, metric: str, quarter: str, total: Decimal) -> None:
+    """A total as it stood in a quarter: the latest that was told.
 
-    A total that is corrected later counts in the latest quarter that is known: what earlier quarters were told stays.
+    One that is corrected later counts in the latest quarter that is known: what earlier quarters were told stays.
     """
     await tx.execute(
         """
-        insert into usage (pilot_id, metric, quarter, total, peak)
+        insert into usage (pilot_id, metric, quarter, total)
         select %(pilot)s, %(metric)s, greatest(%(quarter)s, (
             select max(quarter) from usage where pilot_id = %(pilot)s and metric = %(metric)s
-        )), %(total)s, %(peak)s
-        on conflict (pilot_id, metric, quarter) do update
-        set total = coalesce(excluded.total, usage.total), peak = greatest(excluded.peak, usage.peak)
+        )), %(total)s
+        on conflict (pilot_id, metric, quarter) do update set total = excluded.total
         """,
-        {"pilot": pilot_id, "metric": metric, "quarter": quarter, "total": total, "peak": peak},
+        {"pilot": pilot_id, "metric": metric, "quarter": quarter, "total": total},
+    )
+
+
+async def keep_peak(tx: Tx, pilot_id: UUID, metric: str, quarter: str, peak: Decimal) -> None:
+    """A value of a gauge in a quarter: the highest stands, in whatever order they are told."""
+    await tx.execute(
+        "insert into usage (pilot_id, metric, quarter, peak) values (%s, %s, %s, %s) "
+        "on conflict (pilot_id, metric, quarter) do update set peak = greatest(excluded.peak, usage.peak)",
+        (pilot_id, metric, quarter, peak),
     )
 
 

@@ -117,6 +117,13 @@ class Standing:
     due: Instant = 0
 
 
+class Peak(NamedTuple):
+    """The highest value of a gauge in some time, and its instant."""
+
+    at: Instant
+    value: int
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """The values of a metric that a threshold reads, by instant, complete from ``since`` on (None: from the beginning)."""
@@ -129,8 +136,9 @@ class Span:
 class Book:
     """``silence_from`` is the start of the next period to judge; ``heard`` are, by subject, reports that wait for its clock. ``amended`` is
     the effective instant of the newest envelope that was taken in, ``envelope`` its version. ``open_days`` have samples under a day cap and
-    are not closed. ``alarms`` are due instants by kind. ``unrolled`` usage has changed since it was last told. A ``finished`` book takes no
-    more reports."""
+    are not closed. ``alarms`` are due instants by kind. ``unrolled`` usage has changed since it was last told; ``newest`` is the instant of the
+    newest sample of each sum and counter, ``peaks`` are the highest values of a gauge since it was last told, one for each quarter. A ``finished``
+    book takes no more reports."""
 
     change: int = 0
     sums: Mapping[str, Sum] = field(default_factory=dict)
@@ -146,6 +154,8 @@ class Book:
     open_days: frozenset[Day] = frozenset()
     alarms: Mapping[str, Instant] = field(default_factory=dict)
     unrolled: frozenset[UsageKey] = frozenset()
+    newest: Mapping[str, Instant] = field(default_factory=dict)
+    peaks: Mapping[str, tuple[Peak, ...]] = field(default_factory=dict)
     finished: bool = False
 
     def next_due(self) -> Instant | None:

@@ -56,6 +56,8 @@ class Desk:
         self.standings = dict(book.standings)
         self.alarms = dict(book.alarms)
         self.unrolled: set[UsageKey] = set(book.unrolled)
+        self.newest = dict(book.newest)
+        self.peaks = dict(book.peaks)
         self.open_days = set(book.open_days)
         self.silence_from = book.silence_from
         self.heard = dict(book.heard)
@@ -90,6 +92,8 @@ class Desk:
             open_days=frozenset(self.open_days),
             alarms=self.alarms,
             unrolled=frozenset(self.unrolled),
+            newest=self.newest,
+            peaks=self.peaks,
             finished=self.finished,
         )
         return Judgement(book, tuple(self.told), tuple(self.verdicts), self.gains, self.points)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from shared.contracts.pilot import Period
 from shared.reference.calendar import VIETNAM, Calendar
@@ -45,6 +46,17 @@ def day_start(day: Day) -> Instant:
 def day_end(day: Day) -> Instant:
     """24:00 of ``day`` at +07:00, exclusive."""
     return day_start(day + 1)
+
+
+def quarter_of(at: Instant) -> int:
+    """The quarter of the year in which ``at`` lies, at +07:00, counted on from year to year."""
+    return _quarter_of_day(day_of(at))
+
+
+@lru_cache(maxsize=1024)
+def _quarter_of_day(day: Day) -> int:
+    on = date_of(day)
+    return on.year * 4 + (on.month - 1) // 3
 
 
 def date_of(day: Day) -> date:

@@ -235,13 +235,16 @@ def _take_plain(
 ) -> None:
     """Samples of a delta that only its total is judged by: summed by day, then added at once. The same sums as one by one."""
     gains: dict[Day, int] = {}
+    newest = samples[0].at
     for _, at, value, _ in samples:
         day = (at + OFFSET) // DAY
         gains[day] = gains.get(day, 0) + value
-    totals[metric] = (
-        caps.total_of(desk, metric),
-        max((one.at for one in samples if desk.view.runs_at(one.at)), default=None),
-    )
+        if at > newest:
+            newest = at
+    runs_at = desk.view.runs_at
+    judged_at = newest if runs_at(newest) else max((one.at for one in samples if runs_at(one.at)), default=None)
+    totals[metric] = (caps.total_of(desk, metric), judged_at)
+    usage.reached(desk, metric, newest)
     for day, gain in gains.items():
         desk.add(metric, day, gain)
         key = (metric, day)
@@ -258,7 +261,8 @@ def _take_gauge(desk: Desk, sample: Sample, sequence: int) -> None:
     if put is None:
         return  # a later sequence has corrected this instant already
     desk.gauges[metric] = put
-    if put.latest is not before:
+    rose = usage.rose(desk, metric, sample.at, sample.value)
+    if rose or put.latest is not before:
         desk.changed(metric, Window.CONCURRENT)
     if metric in view.windowed:
         thresholds.note(desk, metric, MetricKind.GAUGE, point)
@@ -293,6 +297,7 @@ def _take_sum(
             # A late sample moves what was counted from one day to another.
             if other != day and view.terms_at(day_end(other) - 1).cap(metric, Window.DAY) is not None:
                 desk.changed(metric, Window.DAY, other)
+    usage.reached(desk, metric, sample.at)
     before, newest = totals.get(metric, (total, None))
     totals[metric] = (before, max(newest or sample.at, sample.at) if runs else newest)
     desk.changed(metric, Window.TOTAL)

@@ -4,12 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.monitoring.core.book import UsageKey
+from services.monitoring.core.book import Peak, UsageKey
 from services.monitoring.core.desk import Desk
-from services.monitoring.core.instants import Day, date_of, day_end, moment
-from shared.contracts.events.monitoring import UsageRolled
+from services.monitoring.core.instants import Day, Instant, date_of, day_end, moment, quarter_of
+from shared.contracts.events import monitoring as events
 from shared.contracts.numbers import unscaled
 from shared.contracts.pilot import Window
+
+
+def reached(desk: Desk, metric: str, at: Instant) -> None:
+    """A sum or a counter has a sample ``at``."""
+    known = desk.newest.get(metric)
+    if known is None or known < at:
+        desk.newest[metric] = at
+
+
+def rose(desk: Desk, metric: str, at: Instant, value: int) -> bool:
+    """Note a value of a gauge, if none since the gauge was last told was as high in its quarter; whether that is so."""
+    quarter = quarter_of(at)
+    peaks = desk.peaks.get(metric, ())
+    others = []
+    for one in peaks:
+        if quarter_of(one.at) != quarter:
+            others.append(one)
+        elif value <= one.value:
+            return False
+    desk.peaks[metric] = tuple(sorted((*others, Peak(at, value))))
+    return True
 
 
 def roll(desk: Desk, keys: Iterable[UsageKey]) -> None:
@@ -25,12 +46,15 @@ def tell(desk: Desk, metric: str, window: Window, day: Day | None = None, *, clo
         latest = desk.gauges[metric].latest
         assert latest is not None, "a gauge that changed has a value"
         value, sampled = latest.value, moment(latest.at)
+    elif day is None:
+        value, sampled = _total(desk, metric), moment(desk.newest[metric])
     else:
-        value, sampled = (_total(desk, metric) if day is None else day_value(desk, metric, day)), None
+        value, sampled = day_value(desk, metric, day), None
+    peaks = desk.peaks.pop(metric, ()) if window is Window.CONCURRENT else ()
     terms = desk.view.terms[-1] if day is None else desk.view.terms_at(day_end(day) - 1)
     cap = terms.cap(metric, window)
     desk.tell(
-        UsageRolled(
+        events.UsageRolled(
             at=desk.now,
             pilot_id=desk.view.pilot_id,
             metric=metric,
@@ -39,6 +63,7 @@ def tell(desk: Desk, metric: str, window: Window, day: Day | None = None, *, clo
             value=unscaled(value),
             limit=None if cap is None else unscaled(cap.limit),
             sample_at=sampled,
+            peaks=tuple(events.Peak(at=moment(one.at), value=unscaled(one.value)) for one in peaks),
             closed=closed,
         )
     )

@@ -112,7 +112,10 @@ async def risk(tx: Tx, pilot_id: UUID, now: datetime) -> RiskView:
 def _totals(book: Book, terms: Terms) -> Iterable[UsageRow]:
     totals = {metric: meter.total for metric, meter in book.sums.items()}
     totals |= {metric: meter.total for metric, meter in book.counters.items()}
-    return (_row(terms, metric, Window.TOTAL, total) for metric, total in totals.items())
+    return (
+        _row(terms, metric, Window.TOTAL, total, sampled=moment(book.newest[metric]))
+        for metric, total in totals.items()
+    )
 
 
 def _gauges(book: Book, terms: Terms) -> Iterable[UsageRow]:

@@ -112,8 +112,20 @@ class InterimMeasureTaken(_Fact):
     evidence: Evidence
 
 
+class Peak(Contract):
+    """A gauge's value at an instant that was the highest of some time."""
+
+    at: Instant
+    value: Total
+
+
 class UsageRolled(_Fact):
-    """The value of a metric in a window: on change, and ``closed`` at the bucket's end. ``bucket`` is the day of a day window."""
+    """The value of a metric in a window: on change, and ``closed`` at the bucket's end. ``bucket`` is the day of a day window.
+
+    ``sample_at`` is the instant of a gauge's latest sample, or of a total's newest: the total belongs to the quarter in which that lies.
+    ``peaks`` are the highest values of a gauge since it was last told, one for each quarter (+07:00) in which samples of it lie; one that
+    was told is not taken back.
+    """
 
     metric: Code
     window: Window
@@ -122,6 +134,7 @@ class UsageRolled(_Fact):
     limit: Total | None = None
     sample_at: Instant | None = None
     closed: bool = False
+    peaks: tuple[Peak, ...] = ()
 
 
 class MetricsReportRejected(_Fact):

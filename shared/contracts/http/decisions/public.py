@@ -91,6 +91,9 @@ class SectorFigures(Answer):
     ``pilots`` ran in the quarter. ``participants`` are the persons that each reached, counted one by one (audience, visitors) or, where
     nobody was, the largest number at one time; ``revenue_vnd`` accrued in the quarter; ``jobs`` is the largest number at one time. All are
     added over pilots; None: nobody reported it.
+
+    A total belongs to the quarter of its newest sample, whenever it was reported; what a later report adds to an earlier quarter counts in
+    the quarter of the newest. A number at one time belongs to the quarter of its own sample.
     """
 
     sector: str
