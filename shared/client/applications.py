@@ -30,6 +30,10 @@ class Applications:
     async def draft(self, draft_id: UUID) -> http.DraftView:
         return await self._to.get(f"/drafts/{draft_id}", http.DraftView)
 
+    async def discard_draft(self, draft_id: UUID) -> http.DraftView:
+        """Throw a draft away; what it said is the answer. Sent again only when it never arrived: gone twice is not found."""
+        return await self._to.delete(f"/drafts/{draft_id}", http.DraftView)
+
     async def submit_draft(self, draft_id: UUID, *, key: str | None = None) -> http.Filed:
         return await self._to.post(f"/drafts/{draft_id}/submit", http.Filed, key=key)
 

@@ -62,6 +62,9 @@ class Transport:
         answer = await self._call("PUT", path, content=_json(body), headers={"Content-Type": _JSON})
         return self._read(model, answer)
 
+    async def delete(self, path: str, model: type[M]) -> M:
+        return self._read(model, await self._call("DELETE", path))
+
     async def post(
         self,
         path: str,

@@ -72,6 +72,10 @@ FAULTS: dict[str, tuple[Callable[[], Dossier], list[tuple[str, str]]]] = {
     "a sector by its former name": (lambda: dossier(sector="design"), [("/sector", "sector_renamed")]),
     "a province that does not exist": (lambda: dossier(provinces=("99",)), [("/provinces/0", "province_unknown")]),
     "a province twice": (lambda: dossier(provinces=("01", "01")), [("/provinces/1", "province_twice")]),
+    "a commune twice": (
+        lambda: dossier(communes=("00001", "00004", "00001")),
+        [("/communes/2", "commune_twice")],
+    ),
     "a start too far ahead": (
         lambda: dossier(planned_start=MONDAY + timedelta(days=800)),
         [("/planned_start", "start_too_far")],
@@ -345,6 +349,14 @@ def test_a_second_incomplete_answer_is_refused() -> None:
     assert isinstance(refused, ApplicationRefused)
     assert [problem.code for problem in refused.problems][:2] == ["supplement_incomplete", "document_missing"]
     assert after.status is ApplicationStatus.REFUSED
+
+
+def test_nothing_is_told_of_an_application_behind_what_was_told_before() -> None:
+    asked, _ = filed(dossier(attachments=()))
+    registered, _ = filed(dossier())
+    for one in (asked, registered):
+        assert one.not_before(MONDAY - kit.HOUR) == MONDAY
+        assert one.not_before(MONDAY + kit.HOUR) == MONDAY + kit.HOUR
 
 
 def test_a_supplement_that_leaves_the_sandbox_is_refused_for_that() -> None:

@@ -63,6 +63,7 @@ def _applications(world: World) -> list[Form]:
         _startup("drafts.create", "/drafts", {"content": {"title": "Mới"}}, keyed=False, foreign=False),
         _startup("drafts.save", "/drafts/{draft[0]}", {"content": plain}, keyed=False, method="PUT"),
         _startup("drafts.submit", "/drafts/{draft[0]}/submit", None),
+        _startup("drafts.discard", "/drafts/{scrap[0]}", None, keyed=False, method="DELETE"),
         _startup("replies", "/pilots/{running[0]}/replies", {"answers": world.one("answers"), "text": "Trả lời."}),
         _startup("incidents", "/pilots/{running[0]}/incidents", incident),
         _startup("periodic_reports", "/pilots/{quiet[0]}/periodic-reports", {"number": 1, "summary": "Kỳ đầu."}),

@@ -200,6 +200,19 @@ def test_a_draft_grows_into_an_application(edge: Edge) -> None:
     assert edge.ask("GET", url, STARTUP).json()["content"] == DOSSIER
 
 
+def test_a_draft_is_thrown_away_by_its_own_alone_and_not_once_it_was_submitted(edge: Edge) -> None:
+    begun = edge.ask("POST", "/drafts", STARTUP, body={"content": {"title": "Nháp"}})
+    url = f"/drafts/{begun.json()['pilot_id']}"
+    assert edge.ask("DELETE", url, RIVAL).status_code == 404
+    gone = edge.ask("DELETE", url, STARTUP)
+    assert (gone.status_code, gone.json()["content"]) == (200, {"title": "Nháp"})
+    assert [edge.ask(method, url, STARTUP).status_code for method in ("GET", "DELETE")] == [404, 404]
+    kept = edge.ask("POST", "/drafts", STARTUP, body={"content": DOSSIER}).json()["pilot_id"]
+    assert edge.ask("POST", f"/drafts/{kept}/submit", STARTUP, headers=key()).status_code == 201
+    assert edge.ask("DELETE", f"/drafts/{kept}", STARTUP).status_code == 409
+    assert edge.ask("GET", f"/drafts/{kept}", STARTUP).status_code == 200
+
+
 def test_a_startup_whose_token_names_no_enterprise_may_do_nothing(edge: Edge, filed: dict[str, Any]) -> None:
     assert edge.ask("POST", "/applications", NAMELESS, body=DOSSIER, headers=key()).status_code == 403
     assert edge.ask("POST", "/drafts", NAMELESS, body={"content": {}}).status_code == 403

@@ -153,10 +153,11 @@ def _applied(edge: Edge) -> dict[str, str]:
         filed = edge.ask("POST", "/applications", who, body=dossier.model_dump(mode="json"), headers=fresh_key())
         pilots[name] = _done(filed)["pilot_id"]
     draft = edge.ask("POST", "/drafts", STARTUP, body={"content": {"title": "Bản nháp"}})
+    scrap = edge.ask("POST", "/drafts", STARTUP, body={"content": {"title": "Bản bỏ"}})
     report = {"number": 1, "summary": "Kỳ đầu."}
     url = f"/pilots/{pilots['running']}/periodic-reports"
     _done(edge.ask("POST", url, STARTUP, body=report, headers=fresh_key()))
-    return {**pilots, "draft": _done(draft)["pilot_id"]}
+    return {**pilots, "draft": _done(draft)["pilot_id"], "scrap": _done(scrap)["pilot_id"]}
 
 
 def _watched(edge: Edge, pilot: str, code: str) -> None:

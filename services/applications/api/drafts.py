@@ -36,6 +36,13 @@ def router(counter: Counter) -> APIRouter:
         async with counter.db.snapshot() as tx:
             return await drafts.show(counter.desk, tx, pilot_id, enterprise(grant), counter.clock.now())
 
+    @routes.delete(
+        "/{pilot_id}", name="applications.drafts.discard", summary="Throw a draft away; the answer is what it said"
+    )
+    async def discard(pilot_id: UUID, grant: Granted) -> DraftView:
+        async with counter.db.tx() as tx:
+            return await drafts.discard(counter.desk, tx, pilot_id, enterprise(grant), counter.clock.now())
+
     @routes.post(
         "/{pilot_id}/submit",
         name="applications.drafts.submit",

@@ -109,6 +109,9 @@ def place_faults(
             yield problem("province_unknown", f"/provinces/{index}", basis, province=province)
         elif province in provinces[:index]:
             yield problem("province_twice", f"/provinces/{index}", basis, province=province)
+    for index, commune in enumerate(communes):
+        if commune in communes[:index]:
+            yield problem("commune_twice", f"/communes/{index}", basis, commune=commune)
     for gate in rules.declared_gates(activities)[0]:
         if place_of(gate.authority) == "commune" and not communes:
             yield problem("commune_missing", "/communes", gate.legal_basis, gate=gate.code)

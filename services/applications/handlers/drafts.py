@@ -62,6 +62,13 @@ async def submit(desk: Desk, tx: Tx, pilot_id: UUID, org: str, now: datetime) ->
     return await filing.receive(desk, tx, pilot_id, dossier, org, now)
 
 
+async def discard(desk: Desk, tx: Tx, pilot_id: UUID, org: str, now: datetime) -> DraftView:
+    """Throw the draft away; the answer is what it said. Raises ``NotFound``, ``Refused`` for one that was submitted."""
+    draft = await _open(tx, pilot_id, org)
+    await store.discard_draft(tx, pilot_id)
+    return await _view(desk, tx, draft, now)
+
+
 async def _open(tx: Tx, pilot_id: UUID, org: str) -> Draft:
     draft = await store.load_draft(tx, pilot_id, lock=True)
     if draft is None or draft.tax_code != org:

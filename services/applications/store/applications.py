@@ -165,6 +165,10 @@ async def load_draft(tx: Tx, pilot_id: UUID, *, lock: bool = False) -> Draft | N
     return None if row is None else Draft(**row)
 
 
+async def discard_draft(tx: Tx, pilot_id: UUID) -> None:
+    await tx.execute("delete from draft where pilot_id = %s", (pilot_id,))
+
+
 async def keep_rule_set(tx: Tx, version: str, files: Mapping[str, bytes]) -> None:
     """Every set of reference files that was ever in force here is kept, so that an application is judged by that of its receipt."""
     await tx.execute(

@@ -12,6 +12,7 @@ TABLE: dict[str, Rule] = {
     "applications.drafts.create": _STARTUP,
     "applications.drafts.save": _STARTUP,
     "applications.drafts.show": _STARTUP,
+    "applications.drafts.discard": _STARTUP,
     "applications.drafts.submit": _STARTUP,
     "applications.supplement": _STARTUP,
     "applications.withdraw": _STARTUP,

@@ -19,6 +19,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Tỉnh, thành phố mã {province} được khai hai lần.",
         "The province {province} is declared twice.",
     ),
+    "commune_twice": (
+        "Xã, phường mã {commune} được khai hai lần.",
+        "The commune {commune} is declared twice.",
+    ),
     "commune_missing": (
         "Hoạt động {gate} cần khai mã xã, phường nơi thực hiện.",
         "The activity {gate} needs the code of the commune where it takes place.",
@@ -154,7 +158,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "draft_too_many": (
         "Đã có {limit} bản nháp chưa nộp; hãy nộp hoặc dùng lại một bản.",
-        "There are {limit} drafts not yet submitted; submit or reuse one of them.",
+        "There are {limit} drafts not yet submitted; submit, reuse or discard one of them.",
     ),
     # A running pilot
     "pilot_not_running": (
