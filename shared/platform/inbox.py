@@ -109,7 +109,7 @@ async def set_aside(tx: Tx, consumer: str, record: RawRecord, state: str, reason
         values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, case when %s then clock_timestamp() end)
         """,
         (
-            *(consumer, record.topic, record.key or b"", state, _storable(reason), record.partition, record.offset),
+            *(consumer, record.topic, record.key or b"", state, storable(reason), record.partition, record.offset),
             *(Jsonb(_packed(record.headers)), record.value, _instant(record), waits),
         ),
     )
@@ -154,7 +154,7 @@ async def keep_waiting(tx: Tx, kept: Kept, reason: str, *, pause_seconds: float)
     await tx.execute(
         "update set_aside set reason = %s, attempts = attempts + 1, waits_since = coalesce(waits_since, clock_timestamp()), "
         "try_at = clock_timestamp() + make_interval(secs => %s) where id = %s",
-        (_storable(reason), pause_seconds, kept.id),
+        (storable(reason), pause_seconds, kept.id),
     )
 
 
@@ -162,7 +162,7 @@ async def give_up(tx: Tx, kept: Kept, state: str, reason: str) -> None:
     """Make the row *poison* (its queue waits) or *dead* (its queue goes on)."""
     await tx.execute(
         "update set_aside set state = %s, reason = %s, attempts = attempts + 1, copied_at = null where id = %s",
-        (state, _storable(reason), kept.id),
+        (state, storable(reason), kept.id),
     )
 
 
@@ -282,7 +282,7 @@ def _move(consumer: str, cluster: str, record: RawRecord) -> tuple[object, ...]:
 
 
 def _packed(headers: Headers) -> list[list[str | None]]:
-    return [[_storable(name), None if value is None else base64.b64encode(value).decode()] for name, value in headers]
+    return [[storable(name), None if value is None else base64.b64encode(value).decode()] for name, value in headers]
 
 
 def unpacked(headers: list[list[str | None]]) -> Headers:
@@ -290,8 +290,8 @@ def unpacked(headers: list[list[str | None]]) -> Headers:
     return [(name or "", base64.b64decode(value or "")) for name, value in headers]
 
 
-def _storable(text: str) -> str:
-    """``text`` without what PostgreSQL cannot keep: what is set aside must never fail for what strangers wrote into it."""
+def storable(text: str) -> str:
+    """``text``, or its beginning, without what PostgreSQL cannot keep: what is set aside must never fail for what strangers wrote into it."""
     return text[:2000].replace("\x00", "\ufffd").encode(errors="replace").decode()
 
 

@@ -22,7 +22,8 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from services.monitoring.core.failing import JudgingFailed
 from services.monitoring.engine.behind import Behind
 from services.monitoring.engine.clocks import Barrier, Clocks
-from services.monitoring.engine.fetching import at_end, new_consumer, portions, position
+from services.monitoring.engine.culprits import Culprits
+from services.monitoring.engine.fetching import at_end, new_consumer, position
 from services.monitoring.engine.flushing import flush
 from services.monitoring.engine.judging import Judging
 from services.monitoring.engine.lane import Lane
@@ -105,6 +106,9 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         self.standing = Standing(db, kafka, topic)
         self._behind = Behind(db, kafka, topic, measures.lag)
         self._taking_up = TakingUp(db, self._judging, topic, aside_limit)
+        self._culprits = Culprits(aside_limit)
+        self._said = ""
+        """The failure that was logged last."""
         self._healthy = 0
         """How often the loop has turned whole, with nothing left out."""
         self._cluster = ""
@@ -189,6 +193,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             self._lanes.pop(place.partition, None)
             self._barriers.pop(place.partition, None)
             self._unplaced.discard(place.partition)
+            self._culprits.forget(place.partition)
             self._note_limit(place.partition, None)
 
     async def _place(self, consumer: AIOKafkaConsumer) -> None:
@@ -240,16 +245,21 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
                 self.rounds += 1
                 if whole:
                     self._healthy += 1
+                    self._culprits.healthy()
                     pauses = backoff()
             except (KafkaError, OSError):
                 raise
             except Exception as error:
                 # Whatever it is, what is durable is true: what follows is read again from there.
-                set_aside = isinstance(error, JudgingFailed) and await self._set_aside(error)
-                if not isinstance(error, JudgingFailed):
+                at_once = self._culprits.failed(error, self._lanes)
+                if isinstance(error, JudgingFailed):
+                    at_once = await self._set_aside(error)
+                else:
                     self._say(error)
+                for number, reason in self._culprits.at_limit().items():
+                    self._note_limit(number, reason)
                 self._start_over(consumer)
-                if not set_aside:
+                if not at_once:
                     await wait_for_any(stop, seconds=next(pauses))
         with contextlib.suppress(Fenced, Transient, JudgingFailed):
             await self._flush(self._clock.now(), drained=False)
@@ -275,8 +285,10 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         return True
 
     def _say(self, error: Exception) -> None:
-        expected = isinstance(error, Fenced | Transient)
-        log.log(_LEVEL[expected], "engine_starts_over", exc_info=None if expected else error, error=repr(error))
+        expected, said = isinstance(error, Fenced | Transient), repr(error)
+        trace = None if expected or said == self._said else error  # one that comes again is told in a line
+        log.log(_LEVEL[expected], "engine_starts_over", exc_info=trace, error=said)
+        self._said = said
 
     def _note_limit(self, partition: int, reason: str | None) -> None:
         if reason is None:
@@ -295,6 +307,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._behind.tell(consumer, self._lanes, self._unplaced)
             return not self._unplaced
         behind = {number: await position(consumer, TopicPartition(self.topic, number)) for number in lanes}
+        self._culprits.fetched(behind)
         # Facts before records: a report that was checked against a fact over HTTP must find it here too.
         changed = await self._take_facts(now)
         for place, batch in fetched.items():
@@ -326,13 +339,27 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _take(self, lane: Lane, batch: list[Any], now: datetime) -> None:
         """Judge a batch in portions: between two of them the loop turns, for heartbeats and for those who are served beside us."""
-        for portion in portions(batch):
+        for portion, alone in self._culprits.portions(lane, batch):
             if self._lanes.get(lane.partition) is not lane:
                 return  # a rebalance took it away
+            if alone:
+                await self._take_alone(lane, portion, now)
+                continue
             await self._judging.take_records(lane, portion, now)
             if time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
                 await self._flush(now, drained=False)
             await asyncio.sleep(0)
+
+    async def _take_alone(self, lane: Lane, portion: list[Any], now: datetime) -> None:
+        """Judge a portion and write it apart from all else, or the record in it as dead that could not be taken."""
+        await self._flush(now, drained=False)
+        with self._culprits.trying(lane.partition, portion):
+            reason = self._culprits.given_up(lane.partition, portion)
+            if reason is None:
+                await self._judging.take_records(lane, portion, now)
+            else:
+                self._judging.give_up(lane, portion[0], reason)
+            await self._flush(now, drained=False)
 
     async def _flush(self, now: datetime, *, drained: bool) -> None:
         """Write the lanes that have something to write."""

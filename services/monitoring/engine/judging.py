@@ -125,6 +125,11 @@ class Judging:
         if batch:
             lane.position = batch[-1].offset + 1
 
+    def give_up(self, lane: Lane, record: Any, reason: str) -> None:
+        """Take a record for dead, and move the lane's position past it."""
+        lane.pending.strays.append((record, reason))
+        lane.position = record.offset + 1
+
     async def take_parked(
         self, lane: Lane, topic: str, pilot_ids: Collection[UUID], now: datetime, *, final: datetime | None = None
     ) -> bool:

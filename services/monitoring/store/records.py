@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from services.monitoring.core.book import Identity
 from shared.contracts.errors import Problem
 from shared.platform.db import Tx
+from shared.platform.inbox import storable
 
 _COPY_TAKEN = """
 copy report (pilot_id, source, sequence, part, parts, corrects, samples, newest, sha256, taken_at) from stdin (format binary)
@@ -181,7 +182,7 @@ async def park(tx: Tx, one: Parking) -> None:
         """,
         (
             *(one.pilot_id, one.partition, 0 if record is None else record.offset),
-            Jsonb([[name, base64.b64encode(value or b"").decode()] for name, value in headers]),
+            Jsonb([[storable(name), base64.b64encode(value or b"").decode()] for name, value in headers]),
             None if record is None else record.value or b"",
             None if one.facts is None else Jsonb(one.facts),
             *(0 if record is None else max(record.timestamp, 0), one.read_at, one.received, one.pilot_id),
