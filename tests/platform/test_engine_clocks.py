@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from services.monitoring.engine import Engine
+from services.monitoring.store import intake
+from services.monitoring.store.intake import Stored
 from shared.contracts.events.monitoring import FindingCleared, FindingOpened, UsageRolled
 from shared.platform.cloudevents import key_of
 from shared.platform.kafka import Kafka
@@ -105,6 +107,26 @@ async def test_a_report_that_was_answered_and_is_not_read_holds_the_clock(site: 
         await site.send(pilot, 1, visitors(1, "2026-07-26 20:00"), headers=[("hk-intake", b"1")])
         await eventually(lambda: site.quiet(engine))
     assert not await site.told(FindingOpened)
+
+
+async def test_a_report_that_is_being_taken_holds_the_clock(site: Stand) -> None:
+    """It was received in time, and its request commits after the due instant."""
+    pilot, other = await site.pilot(AUDIENCE), await site.pilot(AUDIENCE)
+    sent = record(pilot, 1, visitors(1, "2026-07-26 20:00"))
+    async with site.running() as engine:
+        await eventually(lambda: site.quiet(engine))
+        async with site.db.tx() as tx:
+            await intake.announce(tx, pilot)
+            site.clock.time = at(DUE)
+            await eventually(lambda: _opened(site, 1))
+            await rounds(engine)
+            request = Stored(pilot, "main", 1, "c", [""], [sent])
+            await intake.add(tx, request, at("2026-07-28 23:59"))
+        await rounds(engine)
+        await site.send(pilot, 1, visitors(1, "2026-07-26 20:00"), headers=[("hk-intake", b"1")])
+        await eventually(lambda: site.quiet(engine))
+    (opened,) = await site.told(FindingOpened)
+    assert opened.pilot_id == other
 
 
 async def test_a_day_closes_at_midnight_and_is_told(site: Stand) -> None:

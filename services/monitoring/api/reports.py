@@ -62,6 +62,7 @@ def router(counter: Counter) -> APIRouter:
             sent = forms.read(media_type, body, source, corrects)
         whole = Once(once.key, _hash(once.body_hash, source, corrects))
         async with counter.db.tx() as tx:
+            await reports.announce(tx, pilot_id)
             now = counter.clock.now()
 
             async def work() -> Answer:

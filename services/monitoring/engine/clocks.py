@@ -110,9 +110,11 @@ class Clocks:
                 heapq.heappush(queue, (following, pilot_id, partition))
 
     async def _on_their_way(self, tx: Tx, pilot_ids: Collection[UUID], barrier: Barrier) -> set[UUID]:
-        """Pilots with a report that was answered and not yet read, or with facts that were set aside."""
+        """Pilots with a report that is being taken, or was answered and is not yet read, or with facts that were set aside."""
         if not pilot_ids:
             return set()
-        unread = await intake.unconsumed(tx, pilot_ids, barrier.now)
+        # In this order: what is no longer being taken now is there to be seen.
+        unread = await intake.being_taken(tx, pilot_ids)
+        unread |= await intake.unconsumed(tx, pilot_ids, barrier.now)
         aside = await inbox.keys_set_aside(tx, self._facts_consumer, [key_of(one) for one in pilot_ids])
         return unread | {UUID(key.decode()) for key in aside}

@@ -35,6 +35,11 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
+async def announce(tx: Tx, pilot_id: UUID) -> None:
+    """Before the time is asked at which a report is taken: from then on no clock of the pilot that is due later passes it by."""
+    await intake.announce(tx, pilot_id)
+
+
 async def take(desk: Desk, tx: Tx, pilot_id: UUID, sent: ReportSent, now: datetime) -> ReportTaken:
     """Store a report that holds; it counts from then on. Raises ``Refused`` with every error located, ``NotFound`` for an unknown pilot,
     ``NotYet`` while whether it holds depends on what the service has not read yet: a report before it, or the start of the pilot."""

@@ -11,6 +11,8 @@ from uuid import UUID
 from shared.platform.db import Tx
 
 HIGHEST_SEQUENCE = 2**53
+_TAKING = 0x7A6B
+"""The class of the advisory locks that say of which pilots requests are being taken."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,26 @@ class Stored:
 def signature(secret: bytes, key: bytes, value: bytes) -> str:
     """``hk-signature``: HMAC-SHA-256 of key bytes, a full stop and value bytes, in hexadecimal."""
     return hmac.digest(secret, b"%s.%s" % (key, value), "sha256").hex()
+
+
+async def announce(tx: Tx, pilot_id: UUID) -> None:
+    """Say that a request of the pilot is being taken, until the transaction ends. Whoever asks for the time after this is seen by the clocks
+    that fall due by then, although others cannot see the request yet."""
+    await tx.execute("select pg_advisory_xact_lock_shared(%s, hashtext(%s::text))", (_TAKING, pilot_id))
+
+
+async def being_taken(tx: Tx, pilot_ids: Collection[UUID]) -> set[UUID]:
+    """Those of ``pilot_ids`` of which a request is being taken now. Nobody waits for the answer; one more pilot in it does no harm."""
+    cursor = await tx.execute(
+        """
+        select pilot_id from unnest(%s::uuid[]) as v(pilot_id)
+        where hashtext(pilot_id::text)::bigint & 4294967295 in (
+            select l.objid::bigint from pg_locks l join pg_database d on d.oid = l.database
+            where l.locktype = 'advisory' and l.objsubid = 2 and l.classid::bigint = %s and d.datname = current_database())
+        """,
+        (list(pilot_ids), _TAKING),
+    )
+    return {row["pilot_id"] for row in await cursor.fetchall()}
 
 
 async def next_sequence(tx: Tx, pilot_id: UUID, source: str, fresh_secret: bytes) -> tuple[int, bytes, bool]:
