@@ -154,7 +154,16 @@ def _signature() -> Json:
                 "pattern": "^[0-9a-f]{64}$",
                 "description": "HMAC-SHA-256 of key bytes, a full stop and value bytes, under the source's secret. "
                 "Required of a startup's own producer outside the local stack.",
-            }
+            },
+            "hk-intake": {
+                "type": "string",
+                "const": "1",
+                "description": "Set by monitoring's ingest: the record was sent by HTTP. It counts only on the very bytes that were taken.",
+            },
+            "hk-correlation": {
+                "type": "string",
+                "description": "Set by monitoring's ingest: the correlation id of the request, which what follows from the record bears too.",
+            },
         },
     }
 

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 from jsonschema import Draft7Validator
 
+from services.monitoring.engine.reading import CORRELATION, INTAKE, SIGNATURE
 from shared.contracts.asyncapi import SERVICES, Json, document
 from shared.contracts.events.metrics import MetricsReported
 from shared.contracts.topics import TOPICS
@@ -99,3 +100,9 @@ def test_headers_of_a_domain_event_are_those_of_cloudevents() -> None:
 def test_a_caller_may_change_its_copy() -> None:
     document()["channels"].clear()
     assert document()["channels"]
+
+
+def test_every_header_of_a_metrics_record_that_says_something_is_described() -> None:
+    """Those that monitoring's ingest writes, and reads."""
+    headers = WHOLE["components"]["messages"]["MetricsReported"]["headers"]
+    assert set(headers["properties"]) == {SIGNATURE, INTAKE, CORRELATION}

@@ -94,12 +94,15 @@ async def _lock(tx: Tx, lanes: Collection[Lane]) -> None:
 
 
 async def _reassess(tx: Tx, lane: Lane, now: datetime) -> None:
-    """A report that changed the level of an input of the risk has the score told anew."""
+    """A report that changed the level of an input of the risk has the score told anew. Its pilot is locked: facts that came since the engine
+    took them in have been assessed already, and are what is read here too."""
+    changes = await pilots.changes(tx, lane.pending.reassess) if lane.pending.reassess else {}
     for pilot_id in lane.pending.reassess:
         pilot = lane.pilots[pilot_id]
-        before, history = await risk.load(tx, pilot_id, pilot.view.facts.enterprise)
+        facts = pilot.view.facts if changes[pilot_id] == pilot.change else await pilots.facts(tx, pilot_id)
+        before, history = await risk.load(tx, pilot_id, facts.enterprise)
         with About(pilot_id, "assessing the risk"):
-            after, event = assessment.reassess(pilot.view.facts, pilot.book.gauges, before, history, now)
+            after, event = assessment.reassess(facts, pilot.book.gauges, before, history, now)
         if event is not None:
             await risk.save(tx, pilot_id, after)
             lane.pending.tellings.append(Telling(event, None))

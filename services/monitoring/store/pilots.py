@@ -90,6 +90,12 @@ async def changed(tx: Tx, partitions: Collection[int], limit: int) -> list[UUID]
     return [row["pilot_id"] for row in await cursor.fetchall()]
 
 
+async def changes(tx: Tx, pilot_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Under which number the facts of these pilots stand now."""
+    cursor = await tx.execute("select pilot_id, change from pilot where pilot_id = any(%s)", (list(pilot_ids),))
+    return {row["pilot_id"]: row["change"] for row in await cursor.fetchall()}
+
+
 async def count_changed(tx: Tx) -> int:
     """How many pilots have changes that the engine has not taken in."""
     row = await (await tx.execute("select count(*) as n from pilot where change <> seen")).fetchone()
