@@ -73,8 +73,10 @@ class Culprits:
         self._fetched = ends
 
     def healthy(self) -> None:
-        """A round went through: what was given up before was not for a fault of ours that shows on every record."""
-        self._in_a_row.clear()
+        """A round went through: what was given up on partitions that nobody suspects any more was for no fault of ours that shows on every
+        record."""
+        for partition in self._in_a_row.keys() - self._narrow.keys() - self._suspects.keys():
+            del self._in_a_row[partition]
 
     def forget(self, partition: int) -> None:
         """The partition is somebody else's now."""
