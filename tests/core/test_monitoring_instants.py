@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from services.monitoring.core import instants
 from services.monitoring.core.instants import day_end, day_of, day_start, first_period, instant_of, moment, period_of
+from services.monitoring.core.view import view_of
 from shared.contracts.pilot import Period
-from tests.monitoring_samples import CALENDAR, at
+from tests.monitoring_samples import CALENDAR, at, facts, registered, view
 
 MOMENTS = st.integers(10_000 * 86_400, 45_000 * 86_400).map(lambda second: datetime.fromtimestamp(second, UTC))
 
@@ -66,3 +67,12 @@ def test_a_report_is_due_two_working_days_after_its_period(end: str, due: str) -
 
 def test_a_day_number_is_counted_from_1970() -> None:
     assert instants.day_number(date(1970, 1, 2)) == 1
+
+
+def test_a_pilot_is_to_start_by_an_instant_when_its_registration_set_it_and_nothing_else_was_told() -> None:
+    waits, begun, unset = view(begin=False), view(), facts(registered(start_at=None))
+    due = waits.facts.start_at
+    assert due is not None
+    assert waits.is_to_start_by(instant_of(due)) and not waits.is_to_start_by(instant_of(due) - 1)
+    assert not begun.is_to_start_by(instant_of(due))
+    assert not view_of(unset, CALENDAR).is_to_start_by(instant_of(due))
