@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from shared.contracts.errors import Refused, Transient
 from shared.platform import context, inbox
@@ -297,3 +298,48 @@ async def test_a_clock_that_runs_out_on_what_others_say_waits_until_it_is_read(d
     finally:
         stop.set()
         await asyncio.wait_for(asyncio.gather(*tasks), 15)
+
+
+async def test_a_barrier_passes_what_kafka_has_and_we_have_read(
+    db: Database,
+    hand: Hand,
+    kafka: Kafka,
+    make_topic: Callable[..., Awaitable[str]],
+    producer: AIOKafkaProducer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    topic, stop = await make_topic(2), asyncio.Event()
+    barrier = Barrier(db, kafka, hand.clock, "us", [topic], ["end"])
+    running = asyncio.create_task(barrier.run(stop))
+    looked = before = 0
+    cluster_id = kafka.cluster_id
+
+    async def counted() -> str:
+        nonlocal looked
+        looked += 1
+        return await cluster_id()
+
+    async def looked_again() -> bool:
+        return looked > before + 2
+
+    async def passed() -> bool:
+        return barrier.passed == hand.clock.now()
+
+    monkeypatch.setattr(kafka, "cluster_id", counted)
+
+    try:
+        barrier.ask()
+        await eventually(passed, what="an empty topic")
+        await producer.send_and_wait(topic, b"1", partition=1)
+        hand.set(START + timedelta(hours=1))
+        barrier.ask()
+        before = looked
+        await eventually(looked_again, what="a second look")
+        assert barrier.passed == START, "a record that is not read may say anything"
+        async with db.tx() as tx:
+            await inbox.place(tx, "us", await kafka.cluster_id(), topic, 1)
+            await tx.execute("update bus_position set next_offset = 1 where consumer = 'us'")
+        await eventually(passed, what="the end of the topic")
+    finally:
+        stop.set()
+        await asyncio.wait_for(running, 15)
