@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from services.monitoring.core.book import Report
 from services.monitoring.core.instants import instant_of
 from shared.contracts.pilot import Cap, Period, PilotState
 from tests.monitoring_samples import (
@@ -25,7 +26,7 @@ from tests.monitoring_samples import (
 OPENED, WORSE, CLEARED = "opened silence/main minor", "escalated silence/main major", "cleared silence/main recovered"
 
 
-def both(sequence: int, when: str) -> object:
+def both(sequence: int, when: str) -> Report:
     """A report of all that is owed."""
     return report(sequence, sample("crowd_peak", when, 1), sample("audience_live", when, 1))
 
@@ -56,6 +57,34 @@ def test_the_second_miss_in_a_row_is_major_and_the_third_is_told_no_more() -> No
     pilot = Led(CROWD)
     assert lines(pilot.until("2026-08-19 00:00")) == [OPENED, WORSE]
     assert pilot.book.standings["silence/main"].misses == 4
+
+
+def test_periods_that_fall_due_at_one_instant_are_one_miss() -> None:
+    """Who owes daily is told on Wednesday of Friday, Saturday and Sunday at once; graver is who then is silent about Monday too."""
+    pilot = Led(CROWD, period=Period.DAY)
+    for number in range(10):
+        day = f"2026-07-{14 + number}"
+        pilot.accept(report(number + 1, sample("crowd_peak", f"{day} 08:00", 1)), f"{day} 09:00")
+    assert lines(pilot.until("2026-07-29 00:00")) == [OPENED]
+    evidence = pilot.told[-1].evidence
+    assert (evidence.period_start, evidence.period_end) == (at("2026-07-24 00:00"), at("2026-07-27 00:00"))
+    assert pilot.book.standings["silence/main"].period == instant_of(at("2026-07-26 00:00"))
+    escalated = pilot.until("2026-07-30 00:00")
+    assert lines(escalated) == [WORSE]
+    assert (escalated[0].evidence.misses, escalated[0].evidence.period_start) == (2, at("2026-07-27 00:00"))
+
+
+def test_of_periods_that_fall_due_at_one_instant_one_that_was_served_does_not_make_up_for_the_others() -> None:
+    pilot = Led(CROWD, AUDIENCE, period=Period.DAY)
+    for number, day in enumerate((*range(14, 24), 25), 1):
+        pilot.accept(both(number, f"2026-07-{day} 08:00"), f"2026-07-{day} 09:00")
+    told = pilot.until("2026-07-29 00:00")
+    assert lines(told) == [OPENED]
+    assert (told[0].evidence.period_start, told[0].evidence.period_end) == (
+        at("2026-07-24 00:00"),
+        at("2026-07-25 00:00"),
+    )
+    assert lines(pilot.until("2026-07-30 00:00")) == [WORSE]
 
 
 def test_a_report_for_the_missed_period_or_a_later_one_ends_the_silence() -> None:

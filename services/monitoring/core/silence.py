@@ -2,7 +2,8 @@
 metric marked ``reported`` that was not among it.
 
 Only periods count in which the pilot was active or restricted throughout, and whose due instant comes before it winds down. The first miss
-is mild, the next in a row graver; a report for the missed period, or a later one, clears.
+is mild, the next in a row graver; periods whose reports are due at one instant are one miss, for only who has been told of it goes on being
+silent. A report for the missed period, or a later one, clears.
 
 What counts is when a report was received, not when it was read: one received before the due instant is in time however late it is read, and
 one received after it ends the silence that began there, also where it is read before the clock has fired. Such a report waits in the book.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from services.monitoring.core.book import Heard, Report, Source
 from services.monitoring.core.desk import Desk
@@ -90,20 +92,28 @@ def _period_of(desk: Desk, at: Instant) -> tuple[Instant, Instant]:
 
 
 def fire(desk: Desk, due: Instant) -> None:
-    """Judge the period whose reports were due at ``due``, on facts with a time before it; then wait for the next."""
+    """Judge the periods whose reports were due at ``due``, on facts with a time before it; then wait for the next."""
+    assert desk.silence_from is not None, "the alarm is armed with the period"
+    missed: dict[str, _Miss] = {}
+    served: set[str] = set()
     start = desk.silence_from
-    assert start is not None, "the alarm is armed with the period"
-    end, _ = _bounds(desk, start)
-    if desk.view.owes_throughout(start, end, due):
-        first, last = desk.view.terms_at(start), desk.view.terms_at(end - 1)
-        for name in sorted(first.sources & last.sources):
-            _judge_source(desk, name, first, last, (start, end, due))
-    desk.silence_from = end
+    while _bounds(desk, start)[1] == due:
+        end, _ = _bounds(desk, start)
+        if desk.view.owes_throughout(start, end, due):
+            first, last = desk.view.terms_at(start), desk.view.terms_at(end - 1)
+            for name in first.sources & last.sources:
+                _judge_source(desk, name, _Period(start, end, due, first, last), missed, served)
+        start = end
+    for subject, miss in sorted(missed.items()):
+        _tell(desk, subject, miss)
+    for subject in served - missed.keys():
+        _reset(desk, subject)
+    desk.silence_from = start
     for name, source in desk.sources.items():
         desk.sources[name] = replace(
             source,
-            served=_since(source.served, end),
-            metrics={metric: _since(starts, end) for metric, starts in source.metrics.items()},
+            served=_since(source.served, start),
+            metrics={metric: _since(starts, start) for metric, starts in source.metrics.items()},
         )
     arm(desk)
 
@@ -125,22 +135,52 @@ def _bounds(desk: Desk, start: Instant) -> tuple[Instant, Instant]:
     return end, silence_due(end, view.defaults.silence_grace_working_days, view.calendar)
 
 
-def _judge_source(desk: Desk, name: str, first: Terms, last: Terms, period: tuple[Instant, Instant, Instant]) -> None:
+class _Period(NamedTuple):
+    """A period as [start, end), when its reports are due, and the envelopes at its beginning and at its end."""
+
+    start: Instant
+    end: Instant
+    due: Instant
+    first: Terms
+    last: Terms
+
+
+class _Miss(NamedTuple):
+    """The first period of those due at one instant that was missed, the end of the row of them that begins with it, and the start of the
+    last."""
+
+    period: _Period
+    end: Instant
+    metric: str | None
+    newest: Instant
+
+
+def _judge_source(desk: Desk, name: str, period: _Period, missed: dict[str, _Miss], served: set[str]) -> None:
+    """Put the source, and where it did report the metrics that it owes, to what was missed or to what was served in time."""
     source = desk.sources.get(name, Source())
-    start, _, due = period
+    start, _, due, first, last = period
     if source.served.get(start, due) >= due:
-        _miss(desk, name, None, last, period)
+        _miss(missed, name, None, period)
         return
-    _reset(desk, name)
-    for metric in sorted(first.owed.get(name, frozenset()) & last.owed.get(name, frozenset())):
+    served.add(name)
+    for metric in first.owed.get(name, frozenset()) & last.owed.get(name, frozenset()):
         if source.metrics.get(metric, {}).get(start, due) >= due:
-            _miss(desk, f"{name}/{metric}", metric, last, period)
+            _miss(missed, f"{name}/{metric}", metric, period)
         else:
-            _reset(desk, f"{name}/{metric}")
+            served.add(f"{name}/{metric}")
 
 
-def _miss(desk: Desk, subject: str, metric: str | None, terms: Terms, period: tuple[Instant, Instant, Instant]) -> None:
-    start, end, due = period
+def _miss(missed: dict[str, _Miss], subject: str, metric: str | None, period: _Period) -> None:
+    before = missed.get(subject)
+    if before is None:
+        missed[subject] = _Miss(period, period.end, metric, period.start)
+    else:
+        end = period.end if before.end == period.start else before.end
+        missed[subject] = before._replace(end=end, newest=period.start)
+
+
+def _tell(desk: Desk, subject: str, miss: _Miss) -> None:
+    start, _, due, _, terms = miss.period
     key = f"{RuleCode.SILENCE}/{subject}"
     misses = desk.standing(key).misses + 1
     severities = desk.view.defaults.silence_severity
@@ -148,15 +188,15 @@ def _miss(desk: Desk, subject: str, metric: str | None, terms: Terms, period: tu
     evidence = Evidence(
         rule_version=desk.rule_version,
         envelope_version=terms.version,
-        metric=metric,
+        metric=miss.metric,
         period_start=moment(start),
-        period_end=moment(end),
+        period_end=moment(miss.end),
         due=moment(due),
         misses=misses,
-        facts=desk.facts_at(end - 1, terms),
+        facts=desk.facts_at(miss.period.end - 1, terms),
     )
     desk.raise_(RuleCode.SILENCE, subject, severity, evidence)
-    desk.standings[key] = replace(desk.standings[key], misses=misses, period=start, due=due)
+    desk.standings[key] = replace(desk.standings[key], misses=misses, period=miss.newest, due=due)
 
 
 def _reset(desk: Desk, subject: str) -> None:
