@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from services.monitoring.core import judge
-from services.monitoring.core.book import Book, Judgement, Report, Sample, Verdict
+from services.monitoring.core.book import Book, Judgement, Report, Sample, Span, Verdict
 from services.monitoring.core.facts import Fact, PilotFacts, take
 from services.monitoring.core.instants import instant_of
+from services.monitoring.core.meters import Point
 from services.monitoring.core.view import View, view_of
 from shared.contracts.base import content_hash
 from shared.contracts.events.applications import (
@@ -130,6 +132,7 @@ class Led:
         self.told: list[Any] = []
         self.known: dict[tuple[str, int, int], str] = {}
         self.gains: dict[tuple[str, int], int] = {}
+        self.points: dict[tuple[str, int, str], Point] = {}
         self._facts: PilotFacts | None = None
         self.view: View
         self.learn(registered(self.id, envelope(*caps, **options), rules=rules or {}), START)
@@ -143,6 +146,9 @@ class Led:
         return self.keep(judge.take_facts(self.book, self.view, _moment(now), self.book.change + 1))
 
     def send(self, one: Report, now: str | datetime, past: dict[tuple[str, int], int] | None = None) -> Verdict:
+        since = judge.points_to_look_up(self.book, self.view, [one])
+        if since is not None:
+            self.book = replace(self.book, spans=spans_from(self.points, self.book.spans, lambda _: since))
         judged = judge.take_reports(self.book, self.view, [one], _moment(now), self.known, past)
         self.keep(judged)
         if judged.verdicts[0].outcome == "accepted":
@@ -167,6 +173,7 @@ class Led:
         self.book = judged.book
         for key, gain in judged.gains.items():
             self.gains[key] = self.gains.get(key, 0) + gain
+        self.points |= judged.points
         events = [one.event for one in judged.told]
         self.told += events
         return events
@@ -174,6 +181,18 @@ class Led:
     def open(self) -> set[str]:
         """The keys of open findings, ``rule/subject``."""
         return {key for key, standing in self.book.standings.items() if standing.open}
+
+
+def spans_from(
+    table: Mapping[tuple[str, int, str], Point], spans: Mapping[str, Span], since: Callable[[Span], int | None]
+) -> dict[str, Span]:
+    """The spans as they are loaded from the table of their values, each from an instant on."""
+    found = {}
+    for metric, span in spans.items():
+        first = since(span)
+        points = (table[key] for key in sorted(table) if key[0] == metric)
+        found[metric] = Span(tuple(one for one in points if first is None or one.at > first), first)
+    return found
 
 
 def moved(state: PilotState, when: str | datetime) -> PilotStateChanged:

@@ -1,9 +1,9 @@
 """What monitoring must have told of a pilot, recomputed from the log alone with its own pure core.
 
 Records are judged in the order of their partition. What the log of metrics does not say is when a record was received, at which instant
-the engine read it, and which facts had reached it by then; where the finding that it made says so, that is taken over, and all else about
-the finding is computed anew. A record of which no finding speaks came as early as the silences allow: when its newest sample was taken;
-not before a silence was due that it would have prevented; and not while it would have ended one, which then would name it.
+the engine read it, which facts had reached it by then, and when it learned of an envelope; where a finding says so, that is taken over, and
+all else about the finding is computed anew. A record of which no finding speaks came as early as the silences allow: when its newest sample
+was taken; not before a silence was due that it would have prevented; and not while it would have ended one, which then would name it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -35,10 +36,12 @@ from shared.contracts.events.monitoring import (
     MetricsReportRejected,
     RuleCode,
 )
+from shared.contracts.pilot import Window
 from shared.contracts.topics import APPLICATIONS, METRICS, MONITORING
 from shared.reference.calendar import Calendar
 
 Told = FindingOpened | FindingEscalated | FindingCleared | InterimMeasureTaken
+_CAPS = frozenset({RuleCode.CAP_WARNING, RuleCode.CAP_EXCEEDED})
 _THE_BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -48,7 +51,7 @@ def recompute(records: Iterable[Logged], calendar: Calendar) -> list[Told]:
     facts = _facts(log)
     if not facts:
         return []
-    replay = _Replay(calendar, sorted(facts, key=lambda one: one[0].at))
+    replay = _Replay(calendar, _in_order(facts, log))
     readings, misses = _readings(log), _misses(log)
     for record in _vouched_for(log):
         report = _report(record)
@@ -61,12 +64,15 @@ def recompute(records: Iterable[Logged], calendar: Calendar) -> list[Told]:
 
 @dataclass(frozen=True)
 class _Reading:
-    """When the engine read a record, and the facts that its finding names: the newest that it knew about the sample's time. ``received``
+    """When the engine read a record, and the facts that its findings name: the newest that it knew about the times ``until``, of envelopes
+    until ``adjusted``. ``received``
     where a finding says so; ``ended`` is when it ended a silence: at its receipt, or where that was before, at the due instant. ``earliest``
     is known of a record of which no finding speaks: it was received then or later."""
 
     at: datetime | None = None
     named: frozenset[UUID] = frozenset()
+    until: datetime | None = None
+    adjusted: datetime | None = None
     received: datetime | None = None
     ended: datetime | None = None
     earliest: datetime | None = None
@@ -76,12 +82,20 @@ class _Reading:
         return self.received or self.ended or self.at or max(newest, self.earliest or newest)
 
 
+class _Coming(NamedTuple):
+    """A fact that lies ahead, and when the engine learned of it: where no finding says so, at once."""
+
+    fact: known.Fact
+    ref: EventRef
+    learned: datetime
+
+
 @dataclass
 class _Replay:
     """The book of one pilot, moved on by event time: clocks first, then facts, then the record in hand."""
 
     calendar: Calendar
-    ahead: list[tuple[known.Fact, EventRef]]
+    ahead: list[_Coming]
     book: Book = field(default_factory=Book)
     facts: known.PilotFacts | None = None
     view: View | None = None
@@ -90,7 +104,7 @@ class _Replay:
     _changes: int = 0
     _accepted: dict[Identity, str] = field(default_factory=dict)
     _days: dict[tuple[str, Day], int] = field(default_factory=dict)
-    _points: dict[tuple[str, Instant], Point] = field(default_factory=dict)
+    _points: dict[tuple[str, Instant, str], Point] = field(default_factory=dict)
 
     def take(self, report: Report, reading: _Reading) -> None:
         """Judge a record, after all that was before it: the facts known when it was read, the clocks due when it was received.
@@ -98,7 +112,7 @@ class _Replay:
         Clocks that came due while it waited to be read had not fired: they fire after all that was received before.
         """
         newest = moment(max(sample.at for sample in report.samples))
-        held = self._hold_back(newest, reading)
+        held = self._hold_back(reading.until or newest, reading)
         received = reading.taken(newest)
         self._move_on(max(self._now, reading.at or received), max(received, reading.ended or received))
         self.ahead = held + self.ahead
@@ -122,15 +136,20 @@ class _Replay:
         report = replace(report, received=instant_of(received))
         return judge.take_reports(self.book, view, [report], self._now, accepted, past)
 
-    def _hold_back(self, newest: datetime, reading: _Reading) -> list[tuple[known.Fact, EventRef]]:
-        """Take away the facts that bear on the sample's time and had not reached the engine: those after the newest that it named.
+    def _hold_back(self, until: datetime, reading: _Reading) -> list[_Coming]:
+        """Take away the facts that bear on the times ``until`` and had not reached the engine: those after the newest that it named.
 
         At one instant a measure follows from the very record that is judged: it must not come before it.
         """
         if not reading.named:
             return []
-        last = max((n for n, (_, ref) in enumerate(self.ahead) if ref.event_id in reading.named), default=-1)
-        held = [one for one in self.ahead[last + 1 :] if one[0].at <= newest]
+        last = max((n for n, one in enumerate(self.ahead) if one.ref.event_id in reading.named), default=-1)
+        adjusted = reading.adjusted or until
+        held = [
+            one
+            for one in self.ahead[last + 1 :]
+            if one.fact.at <= (adjusted if isinstance(one.fact, PilotAmended) else until)
+        ]
         self.ahead = [one for one in self.ahead if one not in held]
         return held
 
@@ -141,13 +160,13 @@ class _Replay:
 
     def _move_on(self, until: datetime, due: datetime) -> None:
         """Take in the facts ``until`` an instant, and fire the clocks until ``due``, each in its turn."""
-        while self.ahead and self.ahead[0][0].at <= until:
-            fact, ref = self.ahead.pop(0)
-            self._fire(min(fact.at, due))
+        while self.ahead and self.ahead[0].learned <= until:
+            fact, ref, learned = self.ahead.pop(0)
+            self._fire(min(learned, due))
             self.facts = known.take(self.facts, fact, ref)
             self.view = view_of(self.facts, self.calendar)
             self._changes += 1
-            self._keep(judge.take_facts(self.book, self.view, fact.at, self._changes))
+            self._keep(judge.take_facts(self.book, self.view, learned, self._changes))
         self._fire(due)
         self._now = until
 
@@ -164,7 +183,7 @@ class _Replay:
 
     def _whole_spans(self) -> dict[str, Span]:
         by_metric: dict[str, list[Point]] = {}
-        for (metric, _), point in sorted(self._points.items(), key=lambda one: one[0]):
+        for (metric, _, _), point in sorted(self._points.items(), key=lambda one: one[0]):
             by_metric.setdefault(metric, []).append(point)
         return {metric: Span(tuple(points)) for metric, points in by_metric.items()}
 
@@ -209,6 +228,25 @@ def _facts(log: Iterable[Logged]) -> list[tuple[known.Fact, EventRef]]:
     return list(found.values())
 
 
+def _in_order(facts: Iterable[tuple[known.Fact, EventRef]], log: Iterable[Logged]) -> list[_Coming]:
+    """The facts as they were learned of: at once, where no finding says otherwise. What an envelope led to by itself, without a record, was
+    told when it was learned of; and what applications told after it was not known before."""
+    told: dict[UUID, datetime] = {}
+    for record in log:
+        event = record.event
+        if isinstance(event, FindingOpened | FindingEscalated | FindingCleared) and event.rule in _CAPS:
+            about = event.evidence
+            if not about.records and about.bucket is None:
+                told |= {one.event_id: min(event.at, told.get(one.event_id, event.at)) for one in about.facts}
+    found = []
+    newest = _THE_BEGINNING
+    for fact, ref in facts:
+        learned = told.get(ref.event_id) if isinstance(fact, PilotAmended) else None
+        newest = newest if learned is None else max(newest, learned)
+        found.append(_Coming(fact, ref, max(fact.at, newest) if learned is None else learned))
+    return sorted(found, key=lambda one: one.learned)
+
+
 def _readings(log: Iterable[Logged]) -> dict[str, _Reading]:
     """How the engine read a record, by the record's hash, as far as the findings say."""
     found: dict[str, _Reading] = {}
@@ -223,7 +261,10 @@ def _readings(log: Iterable[Logged]) -> dict[str, _Reading]:
                 found[ref.sha256] = replace(before, ended=event.at)
             else:
                 named = before.named.union(one.event_id for one in event.evidence.facts)
-                found[ref.sha256] = replace(before, at=event.at, named=named)
+                about = [one for one in (before.until, event.evidence.sample_at) if one is not None]
+                found[ref.sha256] = replace(before, at=event.at, named=named, until=max(about, default=None))
+                if event.evidence.window is Window.TOTAL:  # a total is held against the newest envelope
+                    found[ref.sha256] = replace(found[ref.sha256], adjusted=event.at)
     return found
 
 

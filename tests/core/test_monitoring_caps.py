@@ -134,6 +134,110 @@ def test_an_older_sequence_at_the_same_instant_is_no_evaluation() -> None:
     assert len(pilot.accept(corrected, NOW)) == 3
 
 
+# Several sources of one gauge
+
+
+def test_each_source_answers_for_its_own_value_of_an_instant() -> None:
+    pilot = Led(CROWD, sources=("main", "gate"))
+    when = "2026-07-20 08:00"
+    pilot.accept(report(40, sample("crowd_peak", when, 100)), NOW)
+    breach = report(2, sample("crowd_peak", when, 5_000), source="gate")
+    assert lines(pilot.accept(breach, NOW))[1:] == ["opened cap_exceeded/crowd_peak/concurrent critical", "measure"]
+    # Another's lower value, however high its sequence, takes nothing back; the gate's own correction does.
+    assert not lines(pilot.accept(report(41, sample("crowd_peak", when, 90)), NOW))
+    assert not lines(pilot.accept(report(42, sample("crowd_peak", "2026-07-20 07:00", 90)), NOW))
+    corrected = report(3, sample("crowd_peak", when, 500), source="gate", corrects=2)
+    assert lines(pilot.accept(corrected, NOW)) == [
+        "cleared cap_warning/crowd_peak/concurrent corrected",
+        "cleared cap_exceeded/crowd_peak/concurrent corrected",
+    ]
+
+
+def test_what_a_source_corrected_before_it_was_read_is_no_evaluation_of_another() -> None:
+    pilot = Led(CROWD, sources=("main", "gate"))
+    when = "2026-07-20 08:00"
+    pilot.accept(report(3, sample("crowd_peak", when, 500), source="gate"), NOW)
+    pilot.accept(report(1, sample("crowd_peak", when, 100)), NOW)
+    assert not lines(pilot.accept(report(2, sample("crowd_peak", when, 5_000), source="gate"), NOW))
+
+
+def test_the_usage_of_a_gauge_is_the_largest_of_its_sources() -> None:
+    pilot = Led(CROWD, sources=("main", "gate"))
+    pilot.accept(report(1, sample("crowd_peak", "2026-07-20 08:00", 700), source="gate"), NOW)
+    pilot.accept(report(1, sample("crowd_peak", "2026-07-20 08:00", 600)), NOW)
+    told = pilot.keep(judge.roll_usage(pilot.book, pilot.view, at(NOW), pilot.book.unrolled))
+    assert [one.value for one in told] == [700]
+
+
+# Envelopes that are learned of late
+
+
+def learned_late(pilot: Led, limit: int, *, critical: bool = True, version: int = 2) -> list[str]:
+    cap = CROWD.model_copy(update={"limit": Decimal(limit), "critical": critical})
+    return lines(pilot.learn(amended(envelope(cap, version=version), "2026-07-20 10:00"), "2026-07-20 11:00"))
+
+
+def test_a_lower_cap_that_is_learned_late_judges_what_the_gauge_has_stood_at_since() -> None:
+    pilot = Led(CROWD)
+    for number, (when, value) in enumerate((("09:59", 790), ("10:15", 700), ("10:30", 750)), 1):
+        pilot.accept(report(number, sample("crowd_peak", f"2026-07-20 {when}", value)), f"2026-07-20 {when}")
+    assert learned_late(pilot, 500) == [
+        "opened cap_warning/crowd_peak/concurrent info",
+        "opened cap_exceeded/crowd_peak/concurrent critical",
+        "measure",
+    ]
+    evidence = pilot.told[-2].evidence
+    assert (evidence.value, evidence.limit, evidence.envelope_version) == (700, 500, 2)
+    assert (evidence.sample_at, evidence.records) == (at("2026-07-20 10:15"), ())
+    assert evidence.facts[0] == pilot.view.terms[1].event
+    assert pilot.told[-2].at == at("2026-07-20 11:00")
+
+
+def test_a_higher_cap_that_is_learned_late_clears_what_was_lawful_under_it() -> None:
+    pilot = Led(CROWD)
+    for number, when in enumerate(("10:15", "10:30"), 1):
+        pilot.accept(report(number, sample("crowd_peak", f"2026-07-20 {when}", 1_100)), f"2026-07-20 {when}")
+    assert learned_late(pilot, 1_300) == ["cleared cap_exceeded/crowd_peak/concurrent adjusted"]
+    # Learned together or one after the other: what was lawful meanwhile says nothing of what came then.
+    assert learned_late(pilot, 1_050, version=3)[:1] == ["opened cap_exceeded/crowd_peak/concurrent critical"]
+
+
+def test_a_breach_that_was_told_of_is_not_told_of_again_under_another_envelope() -> None:
+    pilot = Led(CROWD)
+    for number, (minute, value) in enumerate(((15, 1_200), (20, 100), (25, 100)), 1):
+        when = f"2026-07-20 10:{minute}"
+        pilot.accept(report(number, sample("crowd_peak", when, value)), when)
+    assert not pilot.open()
+    assert not learned_late(pilot, 900)
+    assert not lines(pilot.learn(amended(envelope(CROWD, AUDIENCE, version=3), "2026-07-20 10:01"), NOW))
+
+
+def test_an_envelope_of_a_pilot_that_is_over_is_held_against_nothing() -> None:
+    pilot = Led(CROWD, AUDIENCE)
+    pilot.accept(report(1, sample("audience_live", "2026-07-20 08:00", 900)), "2026-07-20 09:00")
+    pilot.learn(winding_down("2026-07-21 00:00"), "2026-07-21 00:00")
+    narrow = AUDIENCE.model_copy(update={"limit": Decimal(800)})
+    assert not lines(pilot.learn(amended(envelope(CROWD, narrow, version=2), "2026-07-22 00:00"), NOW))
+
+
+def test_an_envelope_that_makes_a_gauges_cap_critical_escalates_an_open_breach_alone() -> None:
+    mild = Cap(metric="complaints_open", window=Window.CONCURRENT, limit=Decimal(10))
+    grave = mild.model_copy(update={"critical": True})
+    pilot = Led(mild)
+    pilot.accept(report(1, sample("complaints_open", "2026-07-20 10:15", 11)), "2026-07-20 10:15")
+    told = pilot.learn(amended(envelope(grave, version=2), "2026-07-20 10:00"), "2026-07-20 11:00")
+    assert lines(told) == ["escalated cap_exceeded/complaints_open/concurrent critical", "measure"]
+
+
+def test_a_cap_that_a_gauge_gets_is_held_against_it_only_while_the_pilot_runs() -> None:
+    pilot = Led()
+    pilot.learn(moved(PilotState.PENDING, "2026-07-20 10:20"), "2026-07-20 10:20")
+    for number, (minute, value) in enumerate(((15, 900), (25, 2_000)), 1):
+        pilot.accept(report(number, sample("crowd_peak", f"2026-07-20 10:{minute}", value)), "2026-07-20 10:30")
+    told = pilot.learn(amended(envelope(CROWD, version=2), "2026-07-20 10:00"), "2026-07-20 11:00")
+    assert lines(told) == ["opened cap_warning/crowd_peak/concurrent info"]
+
+
 def test_a_cap_of_nothing_breaches_at_anything_and_never_warns_at_nothing() -> None:
     pilot = Led(Cap(metric="funds_held_vnd", window=Window.CONCURRENT, limit=Decimal(0)))
     assert not lines(pilot.accept(report(1, sample("funds_held_vnd", "2026-07-20 08:00", 0)), NOW))

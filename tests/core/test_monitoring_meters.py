@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.monitoring.core.instants import DAY, HOUR, day_of, day_start
-from services.monitoring.core.meters import KEPT_DAYS, KEPT_RUNS, Counter, Fall, Gauge, LateReset, Point, Sum
+from services.monitoring.core.meters import (
+    KEPT_DAYS,
+    KEPT_POINTS,
+    KEPT_RUNS,
+    Counter,
+    Fall,
+    Gauge,
+    LateReset,
+    Point,
+    Sum,
+)
 
 FIRST = day_start(20_000)
 
@@ -223,3 +233,29 @@ def test_a_gauge_keeps_its_newest_points_and_takes_no_older_sequence() -> None:
     late = gauge.put(Point(3, 7, 1))
     assert late is not None
     assert late.points == gauge.points
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 12), st.integers(1, 3), st.integers(0, 5), st.sampled_from(["main", "gate", "door"])),
+        max_size=40,
+    ),
+    st.randoms(),
+)
+def test_a_gauge_stands_at_the_largest_of_its_sources_last_words_in_whatever_order(
+    told: list[tuple[int, int, int, str]], random: object
+) -> None:
+    last: dict[tuple[int, str], tuple[int, int]] = {}
+    for when, sequence, value, source in told:
+        last[when, source] = max(last.get((when, source), (0, 0)), (sequence, value))
+    stands: dict[int, int] = {}
+    for (when, _), (_, value) in sorted(last.items()):
+        stands[when] = max(value, stands.get(when, value))
+    for _ in range(2):
+        gauge = Gauge()
+        for one in told:
+            gauge = gauge.put(Point(*one)) or gauge
+        assert gauge.instants() == list(stands.items())[-KEPT_POINTS:]
+        newest = gauge.latest
+        assert (newest and (newest.at, newest.value)) == (gauge.instants()[-1] if told else None)
+        random.shuffle(told)  # type: ignore[attr-defined]

@@ -34,15 +34,15 @@ def ratio_rules() -> dict[str, Any]:
 
 
 def test_a_ratio_above_its_limit_opens_and_at_four_fifths_it_clears() -> None:
-    pilot = Led(rules=ratio_rules())
-    assert not lines(pilot.accept(complaints(1, "2026-07-20 08:00", 5, 1_000), NOW))
-    opened = pilot.accept(complaints(2, "2026-07-20 09:00", 1), NOW)
+    pilot, now = Led(rules=ratio_rules()), "2026-07-20 12:00"
+    assert not lines(pilot.accept(complaints(1, "2026-07-20 08:00", 5, 1_000), now))
+    opened = pilot.accept(complaints(2, "2026-07-20 09:00", 1), now)
     assert lines(opened) == ["opened threshold/complaints_per_1000 major"]
     evidence = opened[-1].evidence
     assert (evidence.numerator, evidence.denominator, evidence.limit, evidence.window_hours) == (6, 1_000, 5, 24)
     # 6 of 1,200 are 5.0: above 4, so it stays; 6 of 1,500 are 4.0: it clears.
-    assert not lines(pilot.accept(report(3, sample("participants_active", "2026-07-20 10:00", 1_200)), NOW))
-    assert lines(pilot.accept(report(4, sample("participants_active", "2026-07-20 11:00", 1_500)), NOW)) == [
+    assert not lines(pilot.accept(report(3, sample("participants_active", "2026-07-20 10:00", 1_200)), now))
+    assert lines(pilot.accept(report(4, sample("participants_active", "2026-07-20 11:00", 1_500)), now)) == [
         "cleared threshold/complaints_per_1000 recovered"
     ]
 
@@ -102,10 +102,10 @@ def test_a_clock_that_is_late_never_clears_before_the_opening() -> None:
 
 
 def test_a_correction_clears_as_corrected_and_the_clock_goes_with_it() -> None:
-    pilot = Led()
-    pilot.accept(report(1, sample("safety_incidents", "2026-07-20 08:00", 1)), NOW)
+    pilot, now = Led(), "2026-07-20 12:00"
+    pilot.accept(report(1, sample("safety_incidents", "2026-07-20 08:00", 1)), now)
     corrected = report(2, sample("safety_incidents", "2026-07-20 08:00", -1), corrects=1)
-    assert lines(pilot.accept(corrected, NOW)) == [f"cleared {SAFETY} corrected"]
+    assert lines(pilot.accept(corrected, now)) == [f"cleared {SAFETY} corrected"]
     assert "window/safety_incidents" not in pilot.book.alarms
 
 
@@ -178,6 +178,35 @@ def test_an_envelope_adds_thresholds_of_its_own_and_may_only_lower_a_default() -
     assert lines(pilot.accept(report(1, sample("complaints_open", "2026-07-20 08:00", 11)), NOW)) == [
         "opened threshold/long_queue minor"
     ]
+
+
+@pytest.mark.parametrize(
+    ("limit", "severity", "applied"),
+    [
+        (3, Severity.CRITICAL, (3, Severity.CRITICAL)),
+        (3, Severity.MAJOR, (3, Severity.MAJOR)),
+        (5, Severity.CRITICAL, (5, Severity.CRITICAL)),
+        (7, Severity.CRITICAL, (5, Severity.CRITICAL)),
+        (3, Severity.MINOR, (3, Severity.MAJOR)),
+    ],
+)
+def test_an_envelope_may_be_stricter_than_a_default_in_limit_and_severity(
+    limit: int, severity: Severity, applied: tuple[int, Severity]
+) -> None:
+    own = Threshold(
+        code="complaints_per_1000",
+        numerator="complaints_received",
+        denominator="participants_active",
+        scale=1000,
+        window_hours=24,
+        limit=Decimal(limit),
+        severity=severity,
+    )
+    pilot = Led(rules=ratio_rules(), thresholds=[own])
+    (term,) = pilot.view.terms[0].thresholds["complaints_received"]
+    assert (term.limit, term.severity) == (applied[0] * SCALE, applied[1])
+    opened = pilot.accept(complaints(1, "2026-07-20 08:00", applied[0] + 1, 1_000), "2026-07-20 09:00")
+    assert lines(opened) == [f"opened threshold/complaints_per_1000 {applied[1]}"]
 
 
 def test_a_metric_that_no_threshold_reads_at_its_time_is_only_kept() -> None:

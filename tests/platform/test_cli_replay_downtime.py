@@ -21,15 +21,28 @@ from services.monitoring.core import facts as known
 from services.monitoring.core import judge
 from services.monitoring.core.book import Book, Identity, Judgement, report_of
 from services.monitoring.core.instants import DAY, HOUR, Instant, instant_of, moment
+from services.monitoring.core.meters import Point
 from services.monitoring.core.view import View, view_of
 from shared.contracts.base import Event, Meta
+from shared.contracts.events.applications import PilotAmended
 from shared.contracts.events.metrics import MetricsReported
 from shared.contracts.events.monitoring import EventRef, FindingCleared, FindingOpened
 from shared.contracts.pilot import Cap, Period, Window
 from shared.contracts.topics import APPLICATIONS, DECISIONS, METRICS, MONITORING, Topic
 from shared.platform.cloudevents import encode
 from tests.journeys.simulated import name_of
-from tests.monitoring_samples import AUDIENCE, CALENDAR, CROWD, START, at, envelope, registered, started
+from tests.monitoring_samples import (
+    AUDIENCE,
+    CALENDAR,
+    CROWD,
+    START,
+    amended,
+    at,
+    envelope,
+    registered,
+    spans_from,
+    started,
+)
 from tests.platform.test_cli_replay import warning
 
 PILOT = UUID("0198f000-0000-7000-8000-000000000002")
@@ -55,23 +68,42 @@ class Engine:
     caps: Sequence[Cap]
     period: Period = Period.WEEK
     sources: Sequence[str] = ("main",)
+    amended: Sequence[tuple[Instant, Instant, Cap]] = ()
+    """Envelopes with another cap in the first's place, each with its instant and when the engine learns of it."""
     book: Book = field(default_factory=Book)
     facts: known.PilotFacts | None = None
     log: list[Logged] = field(default_factory=list)
     accepted: dict[Identity, str] = field(default_factory=dict)
+    points: dict[tuple[str, Instant, str], Point] = field(default_factory=dict)
 
     def run(self, sent: Iterable[Sent], downtimes: Sequence[tuple[Instant, Instant]], until: Instant) -> None:
         limits = envelope(*self.caps, period=self.period, sources=self.sources)
         for event in (registered(PILOT, limits), started(PILOT)):
-            self._learn(event)
+            self._learn(event, event.at)
+        ahead = self._ahead(downtimes)
         for number, one in enumerate(sorted(sent, key=lambda one: one.received), 1):
             # The clocks have fired until the engine went down, and fire again when all that waited has been read.
-            begin, back = next(
-                ((begin, end) for begin, end in downtimes if begin <= one.received < end), (one.received,) * 2
-            )
+            begin, back = _up(one.received, downtimes)
+            self._learn_until(back, ahead)
             self._fire(begin)
             self._take(number, one, back)
+        self._learn_until(until, ahead)
         self._fire(until)
+
+    def _ahead(self, downtimes: Sequence[tuple[Instant, Instant]]) -> list[tuple[Instant, Instant, PilotAmended]]:
+        """By when each is learned: until when the clocks have fired then, and at which instant it is read."""
+        found = []
+        for version, (when, learned, cap) in enumerate(sorted(self.amended, key=lambda one: one[1]), 2):
+            limits = envelope(cap, *self.caps[1:], version=version, period=self.period, sources=self.sources)
+            event = amended(limits, moment(when)).model_copy(update={"pilot_id": PILOT})
+            found.append((*_up(learned, downtimes), event))
+        return found
+
+    def _learn_until(self, until: Instant, ahead: list[tuple[Instant, Instant, PilotAmended]]) -> None:
+        while ahead and ahead[0][1] <= until:
+            begin, now, event = ahead.pop(0)
+            self._fire(begin)
+            self._learn(event, moment(now))
 
     @property
     def view(self) -> View:
@@ -87,10 +119,10 @@ class Engine:
         meta = Meta(id=name_of(event), type=kind, source="haukiem/test", time=time, correlation_id="downtime")
         return self._append(topic, event.data(), tuple(encode(meta)))
 
-    def _learn(self, event: known.Fact) -> None:
+    def _learn(self, event: known.Fact, now: datetime) -> None:
         record = self.write(APPLICATIONS, event)
         self.facts = known.take(self.facts, event, EventRef(event_id=name_of(event), sha256=record.sha256))
-        self._keep(judge.take_facts(self.book, self.view, event.at, self.book.change + 1))
+        self._keep(judge.take_facts(self.book, self.view, now, self.book.change + 1))
 
     def _take(self, sequence: int, one: Sent, now: Instant) -> None:
         samples = [{"metric": metric, "at": moment(when), "value": str(value)} for metric, when, value in one.samples]
@@ -99,8 +131,11 @@ class Engine:
         )
         record = self._append(METRICS, sent.model_dump_json().encode(), ())
         report = report_of(sent, record.sha256, one.received)
+        since = judge.points_to_look_up(self.book, self.view, [report])
+        if since is not None:
+            self.book = replace(self.book, spans=spans_from(self.points, self.book.spans, lambda _: since))
         judged = judge.take_reports(self.book, self.view, [report], moment(now), self.accepted)
-        assert [verdict.outcome for verdict in judged.verdicts] == ["accepted"]
+        assert [verdict.outcome for verdict in judged.verdicts] == ["accepted"], judged.verdicts
         self.accepted[report.identity] = report.sha256
         self._keep(judged)
 
@@ -110,6 +145,7 @@ class Engine:
 
     def _keep(self, judged: Judgement) -> None:
         self.book = judged.book
+        self.points |= judged.points
         for one in judged.told:
             self.write(MONITORING, one.event)
 
@@ -118,6 +154,11 @@ class Engine:
         record = Logged(topic.name, 0, offset, str(PILOT), headers, data)
         self.log.append(record)
         return record
+
+
+def _up(at_: Instant, downtimes: Sequence[tuple[Instant, Instant]]) -> tuple[Instant, Instant]:
+    """Until when the clocks have fired when the engine meets what comes at this instant, and when it reads it."""
+    return next(((begin, end) for begin, end in downtimes if begin <= at_ < end), (at_, at_))
 
 
 def sorted_data(events: Iterable[Event]) -> list[bytes]:
@@ -212,12 +253,29 @@ def reports(draw: st.DrawFn) -> list[Sent]:
     found = []
     for hour in draw(st.lists(st.integers(1, 56 * 24), min_size=1, max_size=20, unique=True)):
         received = FIRST + hour * HOUR + draw(st.sampled_from([0, 0, -1, 1]))
-        metrics = draw(st.lists(st.sampled_from(["crowd_peak", "audience_live"]), min_size=1, max_size=2))
+        metrics = draw(
+            st.lists(st.sampled_from(["crowd_peak", "audience_live", "safety_incidents"]), min_size=1, max_size=2)
+        )
         back = draw(st.lists(st.integers(0, 20), min_size=1, max_size=3))
         value = draw(st.sampled_from([0, 1, 5, 1_200]))
         samples = tuple((metric, max(FIRST, received - days * DAY), value) for metric in metrics for days in back)
         found.append(Sent(received, samples, draw(st.sampled_from(["main", "main", "door"]))))
     return found
+
+
+@pytest.mark.parametrize("downtimes", [[], [("2026-07-20 10:20", "2026-07-20 10:50")]], ids=["up", "down meanwhile"])
+@pytest.mark.parametrize("learned", ["2026-07-20 10:00", "2026-07-20 11:00"])
+def test_an_envelope_that_was_learned_late_replays_as_it_was_judged(
+    learned: str, downtimes: list[tuple[str, str]]
+) -> None:
+    narrow = CROWD.model_copy(update={"limit": Decimal(500)})
+    instants = [instant_of(at(f"2026-07-20 {when}")) for when in ("10:15", "10:30", "11:30", "11:45", "12:00")]
+    values = (700, 700, 100, 100, 600)
+    engine = Engine((CROWD,), amended=[(instant_of(at("2026-07-20 10:00")), instant_of(at(learned)), narrow)])
+    sent = [Sent(when, (("crowd_peak", when, value),)) for when, value in zip(instants, values, strict=True)]
+    engine.run(sent, [(instant_of(at(a)), instant_of(at(b))) for a, b in downtimes], FIRST + 10 * DAY)
+    assert sum(isinstance(one, FindingOpened) and one.rule == "cap_exceeded" for one in engine.told) == 2
+    assert sorted_data(recompute(engine.log, CALENDAR)) == sorted_data(engine.told)
 
 
 @settings(max_examples=60, deadline=None)

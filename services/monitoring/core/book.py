@@ -103,15 +103,14 @@ def _ref(source: str, sequence: int, part: int, sha256: str, received: Instant) 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a finding's key stands: ``n`` openings so far, and whether the last is open. ``streak`` counts evaluations of a threshold above
-    its limit. ``misses``, ``period`` (its start) and ``due`` are those of the last silence."""
+    """How a finding's key stands: ``n`` openings so far, and whether the last is open. ``misses``, ``period`` (its start) and ``due`` are those
+    of the last silence."""
 
     n: int = 0
     open: bool = False
     severity: Severity = Severity.INFO
     opened: Instant = 0
     measured: bool = False
-    streak: int = 0
     misses: int = 0
     period: Instant = 0
     due: Instant = 0
@@ -181,14 +180,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A book after something happened, and what is to be written beside it. ``gains`` move the rollup by (metric, day); ``points`` are
-    the values of threshold windows that are new or changed."""
+    """A book after something happened, and what is to be written beside it. ``gains`` move the rollup by (metric, day); ``points`` are,
+    by metric, instant and source, the values of threshold windows that are new or changed."""
 
     book: Book
     told: tuple[Told, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     gains: Mapping[tuple[str, Day], int] = field(default_factory=dict)
-    points: Mapping[tuple[str, Instant], Point] = field(default_factory=dict)
+    points: Mapping[tuple[str, Instant, str], Point] = field(default_factory=dict)
 
 
 def finding_id(pilot_id: UUID, key: str, n: int) -> UUID:

@@ -29,19 +29,37 @@ class Evaluation:
     day: Day | None = None
 
 
-def judge(desk: Desk, terms: Terms, cap: CapTerm, seen: Evaluation, reason: Reason, *, settle: bool = True) -> None:
-    """One evaluation of ``cap`` under both rules. ``settle`` False: it may open, and clears nothing (a day that is not closed yet)."""
-    for rule, key, meets, severity in (
+def judge(
+    desk: Desk,
+    terms: Terms,
+    cap: CapTerm,
+    seen: Evaluation,
+    reason: Reason,
+    *,
+    settle: bool = True,
+    told: CapTerm | None = None,
+    learned: bool = False,
+) -> None:
+    """One evaluation of ``cap`` under both rules. ``settle`` False: it may open, and clears nothing (a day that is not closed yet).
+
+    ``told`` is the cap by which the value was judged once: what met that was told of then, and does not open anew. ``learned``: of ``terms``
+    nothing was known until now.
+    """
+    for rule, key, met, severity in (
         (RuleCode.CAP_WARNING, cap.warning_key, seen.value >= cap.warn_at, Severity.INFO),
         (RuleCode.CAP_EXCEEDED, cap.exceeded_key, seen.value > cap.limit, cap.severity),
     ):
-        if meets:
+        if met:
             standing = desk.standings.get(key)
-            if standing is None or not standing.open or severity.rank > standing.severity.rank:
+            if standing is None or not standing.open:
+                fresh = told is None or not meets(rule, told, seen.value)
+            else:
+                fresh = severity.rank > standing.severity.rank
+            if fresh:
                 desk.raise_(rule, cap.subject, severity, _evidence(desk, terms, cap, seen))
         elif settle:
             standing = desk.standings.get(key)
-            if standing is not None and standing.open and _settled(desk, rule, cap):
+            if standing is not None and standing.open and _settled(desk, rule, cap, terms if learned else None):
                 desk.clear(rule, cap.subject, reason, _evidence(desk, terms, cap, seen))
 
 
@@ -58,21 +76,23 @@ def days_of(desk: Desk, metric: str) -> Sequence[tuple[Day, int]]:
     return [(day, counter.day(day)) for day in counter.days()]
 
 
-def _settled(desk: Desk, rule: RuleCode, cap: CapTerm) -> bool:
-    """Whether the newest evaluations in a row, as many as the rules ask for, no longer meet the rule; each under the cap of its own time."""
+def _settled(desk: Desk, rule: RuleCode, cap: CapTerm, fresh: Terms | None) -> bool:
+    """Whether the newest evaluations in a row, as many as the rules ask for, no longer meet the rule; each under the cap of its own time.
+    Of envelopes that are learned of together, ``fresh`` is the one in hand: none after it is in force yet."""
     if cap.window is Window.TOTAL:
         return True
     wanted = desk.view.defaults.cap_clear_evaluations
     if cap.window is Window.CONCURRENT:
-        newest = [(point.at, point.value) for point in desk.gauges[cap.metric].points[-wanted:]]
+        newest = desk.gauges[cap.metric].instants()[-wanted:]
     else:
         closed = [(day, value) for day, value in days_of(desk, cap.metric) if day not in desk.open_days]
         newest = [(day_end(day) - 1, value) for day, value in closed[-wanted:]]
-    return len(newest) >= wanted and not any(_met(desk, rule, cap, at, value) for at, value in newest)
+    return len(newest) >= wanted and not any(_met(desk, rule, cap, fresh, at, value) for at, value in newest)
 
 
-def _met(desk: Desk, rule: RuleCode, cap: CapTerm, at: Instant, value: int) -> bool:
-    then = desk.view.terms_at(at).cap(cap.metric, cap.window)
+def _met(desk: Desk, rule: RuleCode, cap: CapTerm, fresh: Terms | None, at: Instant, value: int) -> bool:
+    terms = fresh if fresh is not None and at >= fresh.since else desk.view.terms_at(at)
+    then = terms.cap(cap.metric, cap.window)
     return then is not None and meets(rule, then, value)
 
 
@@ -104,6 +124,18 @@ def judge_totals(desk: Desk, terms: Terms, at: Instant) -> None:
             if cap.window is Window.TOTAL and (metric in desk.sums or metric in desk.counters):
                 judge(desk, terms, cap, Evaluation(total_of(desk, metric), None, at), "adjusted")
     _clear_gone(desk, lambda subject: not any(cap.subject == subject for some in terms.caps.values() for cap in some))
+
+
+def judge_gauges(desk: Desk, before: Terms, terms: Terms) -> None:
+    """An envelope that is learned of late is in force since its own instant: what a gauge has stood at since, as far as it is kept, is judged
+    by it. Until then it was judged by the envelope ``before``: what broke that one was told of."""
+    for metric in terms.caps:
+        cap, told = terms.cap(metric, Window.CONCURRENT), before.cap(metric, Window.CONCURRENT)
+        if cap is None or cap == told or metric not in desk.gauges:
+            continue
+        for at, value in desk.gauges[metric].instants():
+            if at >= terms.since and desk.view.runs_at(at):
+                judge(desk, terms, cap, Evaluation(value, None, at, at), "adjusted", told=told, learned=True)
 
 
 def _clear_gone(desk: Desk, is_gone: Callable[[str], bool]) -> None:

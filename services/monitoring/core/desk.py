@@ -5,7 +5,7 @@ The rules change what lies on the desk; nothing of it escapes but the :class:`Ju
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -40,6 +40,14 @@ Reason = Literal["recovered", "corrected", "adjusted", "not_owed", "judged", "pi
 CLOSED = Standing()
 
 
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Of a metric that thresholds read: its values before the record in hand, and the instants at which the record brought some."""
+
+    before: tuple[Point, ...]
+    at: set[Instant] = field(default_factory=set)
+
+
 class Desk:
     """``now`` is the domain's time, or the due instant of a clock that fires. ``report`` and ``index`` are those in hand."""
 
@@ -68,7 +76,8 @@ class Desk:
         self.told: list[Told] = []
         self.verdicts: list[Verdict] = []
         self.gains: dict[tuple[str, Day], int] = {}
-        self.points: dict[tuple[str, Instant], Point] = {}
+        self.points: dict[tuple[str, Instant, str], Point] = {}
+        self.touched: dict[str, Touched] = {}
         self.past: dict[tuple[str, Day], int] = {}
         """Sums of days that their meters do not keep, as far as they were looked up."""
         self.period: tuple[Terms | None, Instant, Instant] = (None, 0, 0)
@@ -194,7 +203,7 @@ class Desk:
         """Clear the finding, which must be open, ``at`` an instant (None: now). What comes late never clears it before it opened."""
         key = f"{rule}/{subject}"
         standing = self.standings[key]
-        self.standings[key] = replace(standing, open=False, streak=0, misses=0)
+        self.standings[key] = replace(standing, open=False, misses=0)
         at = max(self.at if at is None else at, standing.opened)
         found = evidence if evidence is not None else Evidence(rule_version=self.rule_version)
         self._tell_finding(FindingCleared, key, standing, rule, subject, found, at=moment(at), reason=reason)

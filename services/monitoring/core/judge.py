@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from services.monitoring.core import caps, reports, silence, thresholds, usage
+from services.monitoring.core import caps, reports, silence, thresholds, usage, windows
 from services.monitoring.core.book import Book, Identity, Judgement, Report, Sample, Source, Span, UsageKey, Verdict
 from services.monitoring.core.caps import Evaluation
 from services.monitoring.core.desk import Desk, Reason
 from services.monitoring.core.instants import DAY, OFFSET, Day, Instant, day_end, day_of, moment
 from services.monitoring.core.meters import Gauge, Point, Sum
-from services.monitoring.core.reports import Known
+from services.monitoring.core.reports import Known, by_time
 from services.monitoring.core.view import CapTerm, Terms, View
 from shared.contracts.errors import Problem, problem
 from shared.contracts.events.monitoring import RuleCode
@@ -73,14 +73,17 @@ def inspect(
 
 
 def take_facts(book: Book, view: View, now: datetime, change: int) -> Judgement:
-    """Take in facts that arrived: a changed envelope is an evaluation of every total; clocks are set anew; what was not owed is cleared."""
+    """Take in facts that arrived: a changed envelope is an evaluation of every total, and of what gauges have stood at since; clocks are set
+    anew; what was not owed is cleared."""
     desk = Desk(book, view, now)
     desk.change = change
-    for terms in view.terms:
+    for before, terms in zip((view.terms[0], *view.terms), view.terms, strict=False):
         # Two envelopes may have one instant: decisions that were issued together.
         fresh = desk.amended is not None and (terms.since, terms.version) > (desk.amended, desk.envelope)
-        if fresh and view.runs_at(terms.since):
-            caps.judge_totals(desk, terms, terms.since)
+        if fresh:
+            caps.judge_gauges(desk, before, terms)
+            if view.runs_at(terms.since):
+                caps.judge_totals(desk, terms, terms.since)
         desk.amended = terms.since if desk.amended is None else max(desk.amended, terms.since)
         desk.envelope = max(desk.envelope, terms.version)
     silence.excuse(desk)
@@ -171,7 +174,7 @@ def points_to_look_up(book: Book, view: View, sent: Iterable[Report]) -> Instant
 
 def with_point(book: Book, metric: str, point: Point) -> Book:
     """The book with a value of a threshold window that was judged and is not stored yet."""
-    span = thresholds.put(book.spans.get(metric, Span()), point)
+    span = windows.put(book.spans.get(metric, Span()), point)
     return replace(book, spans={**book.spans, metric: span})
 
 
@@ -201,6 +204,8 @@ def _accept(desk: Desk, report: Report) -> None:
     source = desk.sources.get(report.source, Source())
     if (report.sequence, report.part) > (source.sequence, source.part):
         desk.sources[report.source] = Source(report.sequence, report.part, source.served, source.metrics)
+    if desk.view.windowed:
+        thresholds.lapse(desk)
     totals: dict[str, tuple[int, Instant | None]] = {}
     for metric, samples in _by_metric(report.samples).items():
         kind = desk.view.kinds[metric]
@@ -208,18 +213,19 @@ def _accept(desk: Desk, report: Report) -> None:
             _take_plain(desk, metric, samples, totals)
         elif kind is MetricKind.GAUGE:
             for sample in samples:
-                _take_gauge(desk, sample, report.sequence)
+                _take_gauge(desk, sample, report)
         else:
-            for sample in samples:
+            for sample in samples if kind is MetricKind.DELTA else by_time(samples):
                 _take_sum(desk, sample, kind, report.sequence, totals)
     for metric, (before, at) in totals.items():
         if at is not None:
             _judge_total(desk, metric, before, at)
+    thresholds.judge(desk)
     silence.serve(desk, report)
 
 
 def _by_metric(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
-    """The samples of each metric in their order; between metrics order means nothing but to ratios, which read values by event time."""
+    """The samples of each metric in their order; between metrics order means nothing: ratios are judged once all are there."""
     found: dict[str, list[Sample]] = {}
     for sample in samples:
         known = found.get(sample.metric)
@@ -252,20 +258,22 @@ def _take_plain(
     desk.changed(metric, Window.TOTAL)
 
 
-def _take_gauge(desk: Desk, sample: Sample, sequence: int) -> None:
+def _take_gauge(desk: Desk, sample: Sample, report: Report) -> None:
+    """Every sample is held against the cap as it was sent, whatever other sources say of its instant; but for one that its own source has
+    corrected already."""
     metric, view = sample.metric, desk.view
     gauge = desk.gauges.get(metric, Gauge())
     before = gauge.latest
-    point = Point(sample.at, sequence, sample.value)
+    point = Point(sample.at, report.sequence, sample.value, report.source)
     put = gauge.put(point)
     if put is None:
-        return  # a later sequence has corrected this instant already
+        return
     desk.gauges[metric] = put
     rose = usage.rose(desk, metric, sample.at, sample.value)
     if rose or put.latest is not before:
         desk.changed(metric, Window.CONCURRENT)
     if metric in view.windowed:
-        thresholds.note(desk, metric, MetricKind.GAUGE, point)
+        windows.note(desk, metric, MetricKind.GAUGE, point)
     if not view.runs_at(sample.at):
         return
     terms = view.terms_at(sample.at)
@@ -273,7 +281,6 @@ def _take_gauge(desk: Desk, sample: Sample, sequence: int) -> None:
     if cap is not None:
         seen = Evaluation(sample.value, None if before is None else before.value, sample.at, sample.at)
         caps.judge(desk, terms, cap, seen, _reason(desk))
-    thresholds.judge(desk, terms, metric, sample.at)
 
 
 def _take_sum(
@@ -288,11 +295,13 @@ def _take_sum(
     if kind is MetricKind.DELTA:
         desk.add(metric, day, sample.value)
         desk.gained(metric, ((day, sample.value),))
-        gain = sample.value
+        if metric in view.windowed:
+            windows.note(desk, metric, kind, Point(sample.at, sequence, sample.value))
     else:
         gains = desk.count(metric, sample.at, sample.value, sample.reset)
         desk.gained(metric, gains)
-        gain = sum(value for _, value in gains)
+        if metric in view.windowed:
+            windows.count(desk, sample, sequence, sum(value for _, value in gains))
         for other, _ in gains:
             # A late sample moves what was counted from one day to another.
             if other != day and view.terms_at(day_end(other) - 1).cap(metric, Window.DAY) is not None:
@@ -301,12 +310,8 @@ def _take_sum(
     before, newest = totals.get(metric, (total, None))
     totals[metric] = (before, max(newest or sample.at, sample.at) if runs else newest)
     desk.changed(metric, Window.TOTAL)
-    if metric in view.windowed:
-        thresholds.note(desk, metric, kind, Point(sample.at, sequence, gain))
     if cap is not None:
         _judge_day(desk, terms, cap, day, on_day, sample.at)
-    if runs:
-        thresholds.judge(desk, terms, metric, sample.at)
 
 
 def _day_known(desk: Desk, metric: str, day: Day) -> int | None:

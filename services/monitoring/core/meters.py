@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from services.monitoring.core.instants import Day, Instant, day_of
 
@@ -12,7 +13,7 @@ KEPT_DAYS = 8
 KEPT_RUNS = 40
 """Days with samples that a counter keeps. What an older sample would move from day to day is settled by then; the total never moves."""
 KEPT_POINTS = 8
-"""Newest values that a gauge keeps."""
+"""Newest instants of which a gauge keeps the values."""
 
 Gains = tuple[tuple[Day, int], ...]
 """By how much each day's sum moves."""
@@ -159,33 +160,66 @@ class Counter:
         return self.runs[index - 1].last if index else self.floor
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A value at an instant, with the sequence of the report that brought it."""
+class Point(NamedTuple):
+    """A value at an instant, with the sequence of the report that brought it. ``source`` is that of a gauge; other kinds are one series, whoever
+    reports them. ``level`` is what a counter stood at, where its value counts from the sample before; None of a reset and of other kinds."""
 
     at: Instant
     sequence: int
     value: int
+    source: str = ""
+    level: int | None = None
+
+    def corrects(self, known: Point) -> bool:
+        """Whether this takes the place of ``known``, a gauge's value of the same source and instant: the later sequence does, and of one
+        sequence the larger value."""
+        return (self.sequence, self.value) > (known.sequence, known.value)
+
+
+def place(point: Point) -> tuple[Instant, str]:
+    """What a value stands under: one for each source at an instant."""
+    return point.at, point.source
 
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """The newest values by event time, in order."""
+    """The values of the newest instants, in order; at one instant each source has its own, and the gauge stands at the largest."""
 
     points: tuple[Point, ...] = ()
 
     @property
     def latest(self) -> Point | None:
-        return self.points[-1] if self.points else None
+        if not self.points:
+            return None
+        last = self.points[-1]
+        if len(self.points) > 1 and self.points[-2].at == last.at:
+            return max((known for known in self.points if known.at == last.at), key=lambda known: known.value)
+        return last
+
+    def instants(self) -> list[tuple[Instant, int]]:
+        """What the gauge stood at, by instant, oldest first."""
+        found: dict[Instant, int] = {}
+        for known in self.points:
+            found[known.at] = max(known.value, found.get(known.at, known.value))
+        return list(found.items())
 
     def put(self, point: Point) -> Gauge | None:
-        """With ``point``; None when a later sequence holds its instant. At the same instant the later sequence wins."""
-        if not self.points or self.points[-1].at < point.at:
-            return Gauge((*self.points, point)[-KEPT_POINTS:])
-        index = bisect_left(self.points, point.at, key=lambda known: known.at)
-        known = self.points[index]
-        if known.at == point.at:
-            if known.sequence > point.sequence:
+        """With ``point``; None when its source has told of its instant in a later sequence. Sources do not correct one another: the values,
+        and what the gauge stands at, are the same in whatever order samples arrive."""
+        points = self.points
+        if not points or points[-1].at < point.at:
+            return Gauge(_newest((*points, point)))
+        index = bisect_left(points, place(point), key=place)
+        if index < len(points) and place(points[index]) == place(point):
+            if not point.corrects(points[index]):
                 return None
-            return Gauge((*self.points[:index], point, *self.points[index + 1 :]))
-        return Gauge((*self.points[:index], point, *self.points[index:])[-KEPT_POINTS:])
+            return Gauge((*points[:index], point, *points[index + 1 :]))
+        return Gauge(_newest((*points[:index], point, *points[index:])))
+
+
+def _newest(points: tuple[Point, ...]) -> tuple[Point, ...]:
+    """Without those of the oldest instant, when there are more instants than are kept."""
+    if len(points) <= KEPT_POINTS or len({known.at for known in points}) <= KEPT_POINTS:
+        return points
+    oldest = points[0].at
+    return points[1:] if points[1].at > oldest else tuple(known for known in points if known.at > oldest)

@@ -122,21 +122,27 @@ def _located(
 
 
 def _falls(desk: Desk, report: Report) -> list[Problem]:
-    """Counters that fall, tried on copies."""
+    """Counters that fall, tried on copies: the samples of a record by their time, in whatever order they stand; a report that is cut into
+    records is tried record by record, as it will be read."""
+    kinds = desk.view.kinds
+    counted = [one for one in enumerate(report.samples) if kinds[one[1].metric] is MetricKind.COUNTER]
     tried: dict[str, Counter] = {}
-    found = []
-    for index, sample in enumerate(report.samples):
-        if desk.view.kinds[sample.metric] is not MetricKind.COUNTER:
-            continue
+    found: dict[int, Problem] = {}
+    for index, sample in sorted(counted, key=lambda one: (one[0] // MAX_SAMPLES, one[1].at)):
         counter = tried.get(sample.metric) or desk.counters.get(sample.metric, Counter())
         try:
             tried[sample.metric], _ = counter.put(sample.at, sample.value, sample.reset)
         except Fall as fall:
             params = {"value": plain(unscaled(sample.value)), "known": plain(unscaled(fall.known))}
-            found.append(problem("counter_falls", f"/samples/{index}/value", None, metric=sample.metric, **params))
+            found[index] = problem("counter_falls", f"/samples/{index}/value", None, metric=sample.metric, **params)
         except LateReset:
-            found.append(problem("counter_reset_late", f"/samples/{index}/reset", None, metric=sample.metric))
-    return found
+            found[index] = problem("counter_reset_late", f"/samples/{index}/reset", None, metric=sample.metric)
+    return [found[index] for index in sorted(found)]
+
+
+def by_time(samples: Sequence[Sample]) -> Sequence[Sample]:
+    """The samples of a counter as they are taken; those of one instant as they stand."""
+    return sorted(samples, key=lambda one: one.at)
 
 
 def lowered(view: View, report: Report) -> set[tuple[str, Day]]:

@@ -68,7 +68,8 @@ class Terms:
 @dataclass(frozen=True)
 class View:
     """The pilot's facts at hand, made by :func:`view_of`. ``started``, ``over`` (no longer running) and ``ended`` are None while it has
-    not happened. ``windowed`` are the metrics that a threshold reads, ``widest`` its longest window in microseconds. ``plain`` are deltas of
+    not happened. ``windowed`` are the metrics that a threshold reads, ``widest`` how far back the windows
+    reach that a value bears on, in microseconds. ``plain`` are deltas of
     which no version of the envelope looks at more than the total: their samples need not be looked at one by one."""
 
     facts: PilotFacts
@@ -150,7 +151,8 @@ def view_of(facts: PilotFacts, calendar: Calendar) -> View:
         started=next((at for at, one in zip(since, facts.states, strict=True) if one.state in RUNNING), None),
         over=_lasting(facts, since, _OVER),
         ended=_lasting(facts, since, frozenset({PilotState.ENDED})),
-        widest=max((term.width for term in read), default=0),
+        # Where it takes several windows in a row, each may end up to a width before the last.
+        widest=max((term.width for term in read), default=0) * (1 if facts.binding.defaults.threshold_hold == 1 else 2),
         windowed=windowed,
         plain=frozenset(deltas - daily - windowed),
         _runs=[one.state in RUNNING for one in facts.states],
@@ -211,13 +213,17 @@ def _cap_term(cap: Cap, defaults: RuleDefaults) -> CapTerm:
 
 
 def _threshold_terms(defaults: Iterable[ThresholdDefault], own: Iterable[Threshold]) -> Iterable[ThresholdTerm]:
-    """The defaults, and the envelope's own. One of a default's code may lower its limit; anything else of that code is not stricter for sure."""
+    """The defaults, and the envelope's own. One of a default's code that measures the same may be stricter, in its limit, its severity or
+    both; one that measures something else is not stricter for sure."""
     found = {row.code: _threshold_term(row) for row in defaults}
     for row in own:
         term = _threshold_term(row)
         default = found.get(row.code)
-        if default is None or term == replace(default, limit=min(term.limit, default.limit)):
+        if default is None:
             found[row.code] = term
+        elif term == replace(default, limit=term.limit, severity=term.severity):
+            severity = max(term.severity, default.severity, key=lambda one: one.rank)
+            found[row.code] = replace(default, limit=min(term.limit, default.limit), severity=severity)
     return found.values()
 
 

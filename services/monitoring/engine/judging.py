@@ -275,7 +275,7 @@ class Judging:
         """What is judged and not yet written is as true as what is stored."""
         for taken in lane.pending.taken:
             known.setdefault(taken.pilot_id, {})[taken.source, taken.sequence, taken.part] = taken.sha256.hex()
-        for (pilot_id, metric, _), point in lane.pending.points.items():
+        for (pilot_id, metric, _, _), point in lane.pending.points.items():
             if pilot_id in reach:
                 pilot = lane.pilots[pilot_id]
                 pilot.book = judge.with_point(pilot.book, metric, point)
@@ -317,8 +317,8 @@ class Judging:
         for (metric, day), gain in judged.gains.items():
             key = (pilot_id, metric, day)
             pending.gains[key] = pending.gains.get(key, 0) + gain
-        for (metric, at), point in judged.points.items():
-            pending.points[pilot_id, metric, at] = point
+        for (metric, at, source), point in judged.points.items():
+            pending.points[pilot_id, metric, at, source] = point
         for told in judged.told:
             correlation = None if told.report is None else arrivals[told.report].correlation
             pending.tellings.append(Telling(told.event, correlation))

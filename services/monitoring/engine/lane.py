@@ -42,7 +42,7 @@ class Pending:
     dirty: set[UUID] = field(default_factory=set)
     seen: dict[UUID, int] = field(default_factory=dict)
     gains: dict[tuple[UUID, str, Day], int] = field(default_factory=dict)
-    points: dict[tuple[UUID, str, Instant], Point] = field(default_factory=dict)
+    points: dict[tuple[UUID, str, Instant, str], Point] = field(default_factory=dict)
     tellings: list[Telling] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
     rejections: list[tuple[Rejection, Any, str | None]] = field(default_factory=list)

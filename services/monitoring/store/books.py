@@ -158,15 +158,19 @@ async def add_gains(tx: Tx, gains: Mapping[tuple[UUID, str, Day], int]) -> None:
     )
 
 
-async def save_points(tx: Tx, points: Mapping[tuple[UUID, str, Instant], Point]) -> None:
-    rows = [(pilot, metric, at, point.sequence, str(point.value)) for (pilot, metric, at), point in points.items()]
+async def save_points(tx: Tx, points: Mapping[tuple[UUID, str, Instant, str], Point]) -> None:
+    rows = [
+        (pilot, metric, at, source, one.sequence, str(one.value), None if one.level is None else str(one.level))
+        for (pilot, metric, at, source), one in points.items()
+    ]
     await tx.execute(
         """
-        insert into window_point (pilot_id, metric, at, sequence, value)
-        select * from unnest(%s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %s::numeric[])
-        on conflict (pilot_id, metric, at) do update set sequence = excluded.sequence, value = excluded.value
+        insert into window_point (pilot_id, metric, at, source, sequence, value, level)
+        select * from unnest(%s::uuid[], %s::text[], %s::bigint[], %s::text[], %s::bigint[], %s::numeric[], %s::numeric[])
+        on conflict (pilot_id, metric, at, source) do update set sequence = excluded.sequence, value = excluded.value,
+            level = excluded.level
         """,
-        _columns(rows, 5),
+        _columns(rows, 7),
     )
 
 
@@ -227,16 +231,17 @@ async def _points(
 ) -> dict[tuple[UUID, str], tuple[Point, ...]]:
     cursor = await tx.execute(
         """
-        select w.pilot_id, w.metric, w.at, w.sequence, w.value::text as value
+        select w.pilot_id, w.metric, w.at, w.source, w.sequence, w.value::text as value, w.level::text as level
         from unnest(%s::uuid[], %s::text[], %s::bigint[]) as v(pilot_id, metric, since)
         join window_point w on w.pilot_id = v.pilot_id and w.metric = v.metric and (v.since is null or w.at > v.since)
-        order by w.pilot_id, w.metric, w.at
+        order by w.pilot_id, w.metric, w.at, w.source collate "C"
         """,
         _columns(wanted, 3),
     )
     found: dict[tuple[UUID, str], list[Point]] = {}
     for row in await cursor.fetchall():
-        point = Point(row["at"], row["sequence"], int(row["value"]))
+        level = None if row["level"] is None else int(row["level"])
+        point = Point(row["at"], row["sequence"], int(row["value"]), row["source"], level)
         found.setdefault((row["pilot_id"], row["metric"]), []).append(point)
     return {key: tuple(points) for key, points in found.items()}
 

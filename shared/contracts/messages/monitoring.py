@@ -75,8 +75,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "counter_negative": ("Chỉ số lũy kế không âm.", "A cumulative metric is not negative."),
     "counter_falls": (
-        "Chỉ số lũy kế {metric} là {value}, không khớp với giá trị đã biết {known}; nếu đếm lại từ đầu, hãy ghi reset.",
-        "The cumulative metric {metric} is {value}, which does not fit the known value {known}; if it was counted anew, say reset.",
+        "Chỉ số lũy kế {metric} là {value}, không khớp với giá trị đã biết {known}; nếu đếm lại từ đầu, hãy ghi reset. Mỗi chỉ số lũy kế là một dãy "
+        "duy nhất, dù nguồn nào báo cáo: nhiều nguồn cùng đếm thì báo cáo phần tăng thêm bằng chỉ số kiểu delta.",
+        "The cumulative metric {metric} is {value}, which does not fit the known value {known}; if it was counted anew, say reset. A cumulative "
+        "metric is one series, whichever source reports it: sources that each count on their own report what was added, in a delta metric.",
     ),
     "counter_reset_late": (
         "Lần đếm lại (reset) của {metric} nằm trước các giá trị đã tính.",

@@ -59,9 +59,11 @@ _STATEMENTS = (
         pilot_id uuid not null,
         metric text not null,
         at bigint not null,
+        source text not null,
         sequence bigint not null,
         value numeric not null,
-        primary key (pilot_id, metric, at)
+        level numeric,
+        primary key (pilot_id, metric, at, source)
     )
     """,
     """
