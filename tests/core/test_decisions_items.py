@@ -404,3 +404,12 @@ def test_a_lapse_without_its_item_still_lapses() -> None:
     office.book = replace(office.book, items={}, case=None)
     assert names(office.fire_until(at("2026-07-23 00:00"))) == ["MeasureLapsed"]
     assert office.book.measures[taken.measure_id].ended_at == at("2026-07-23 00:00")
+
+
+def test_an_officers_act_is_not_told_behind_what_was_told_of_the_pilot() -> None:
+    office, _, _ = breached()
+    told_at = office.book.pilot.told_at
+    assert told_at == max(event.at for event in office.told)
+    assert office.book.pilot.not_before(told_at - timedelta(milliseconds=10)) == told_at
+    later = told_at + timedelta(milliseconds=10)
+    assert office.book.pilot.not_before(later) == later
