@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
@@ -210,6 +211,7 @@ class Run:
         self.told: list[Any] = []
         self.facts: PilotFacts | None = None
         self.known: dict[tuple[str, int, int], str] = {}
+        self.fired: list[Instant] = []
         self.view: View
         limits = envelope(CROWD, DOOR, period=period, sources=("main", "door"))
         for event in (registered(PILOT, limits), started(PILOT)):
@@ -249,6 +251,7 @@ class Run:
 
     def _fire(self, until: Instant) -> None:
         while (due := self.book.next_due()) is not None and due <= until:
+            self.fired.append(due)
             self._keep(judge.fire(self.book, self.view, due))
 
     def _keep(self, judged: Any) -> None:
@@ -313,8 +316,30 @@ def test_whatever_the_downtime_the_findings_are_those_of_an_engine_that_never_st
         begin_at = max(FIRST + begin * HOUR, downtimes[-1][1] if downtimes else 0)
         downtimes.append((begin_at, begin_at + length * HOUR))
     until = FIRST + 75 * DAY
-    live = Run(period).play(happened, [], until)
-    assert Run(period).play(happened, downtimes, until, order.shuffle) == live
+    live = Run(period)
+    told = live.play(happened, [], until)
+
+    def shuffle(sent: list[Report]) -> None:
+        """Into any order, but for those that no clock separates: of them the first that is read ends a silence, and Kafka keeps theirs."""
+        order.shuffle(sent)
+        behind = [bisect_right(live.fired, _received(one)) for one in sent]
+        in_turn = {
+            clocks: iter(sorted(some, key=_received)) for clocks, some in _grouped(zip(behind, sent, strict=True))
+        }
+        sent[:] = [next(in_turn[clocks]) for clocks in behind]
+
+    assert Run(period).play(happened, downtimes, until, shuffle) == told
+
+
+def _received(one: Report) -> Instant:
+    return one.received or 0
+
+
+def _grouped(pairs: Iterable[tuple[int, Report]]) -> Iterable[tuple[int, list[Report]]]:
+    found: dict[int, list[Report]] = {}
+    for clocks, one in pairs:
+        found.setdefault(clocks, []).append(one)
+    return found.items()
 
 
 def test_the_property_sees_misses_that_late_reports_end() -> None:

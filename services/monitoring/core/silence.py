@@ -7,6 +7,7 @@ silent. A report for the missed period, or a later one, clears.
 
 What counts is when a report was received, not when it was read: one received before the due instant is in time however late it is read, and
 one received after it ends the silence that began there, also where it is read before the clock has fired. Such a report waits in the book.
+Of several that no clock separates, the first that is read ends the silence: what was told is not taken back, and Kafka keeps their order.
 """
 
 from __future__ import annotations
