@@ -8,10 +8,19 @@ from pathlib import Path
 
 import coverage
 import pytest
+import structlog
 
 from deploy.local.testing import create_database, drop_database, shared_server
 
 CORE_TESTS = Path(__file__).parent / "core"
+
+# A trace as Python writes it: to draw one with the values of all variables takes seconds.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Strict
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
@@ -35,6 +35,10 @@ def _written(value: object) -> object:
 
 
 Instant = Annotated[datetime, BeforeValidator(_written), AfterValidator(_aware)]
+Whole = Annotated[int, Strict()]
+"""A number as somebody sends it: ``true`` is none, and ``"12"`` is text."""
+Truth = Annotated[bool, Strict()]
+"""Yes or no as somebody sends it: 1 and ``"on"`` are neither."""
 """A point in time as RFC 3339 writes it, with its offset from UTC. Naive times are refused."""
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from shared.contracts.base import Contract, Instant
+from shared.contracts.base import Contract, Instant, Truth, Whole
 from shared.contracts.numbers import Exact, Limit
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -97,8 +97,8 @@ class Cap(Contract):
     metric: Code
     window: Window
     limit: Limit = Field(ge=0)
-    critical: bool = False
-    reported: bool = False
+    critical: Truth = False
+    reported: Truth = False
     source: SourceName = "main"
 
     @property
@@ -113,8 +113,8 @@ class Threshold(Contract):
     code: Code
     numerator: Code
     denominator: Code | None = None
-    scale: int = Field(default=1, ge=1, le=1_000_000)
-    window_hours: int = Field(ge=1, le=24 * 31)
+    scale: Whole = Field(default=1, ge=1, le=1_000_000)
+    window_hours: Whole = Field(ge=1, le=24 * 31)
     limit: Exact = Field(ge=0)
     severity: Severity = Severity.MAJOR
 
@@ -122,7 +122,7 @@ class Threshold(Contract):
 class Envelope(Contract):
     """What a pilot may do and what it owes: caps, reporting, thresholds. A new version never changes an old one."""
 
-    version: int = Field(default=1, ge=1)
+    version: Whole = Field(default=1, ge=1)
     caps: tuple[Cap, ...]
     reporting_period: Period = Period.WEEK
     sources: tuple[SourceName, ...] = ("main",)
@@ -147,7 +147,7 @@ class Attachment(Contract):
 
     document: Code
     name: Line
-    size: int = Field(ge=1, le=2**40)
+    size: Whole = Field(ge=1, le=2**40)
     sha256: Sha256
 
 
@@ -184,8 +184,8 @@ class Dossier(Contract):
     objectives: Prose
     hypothesis: Prose
     planned_start: Instant
-    duration_months: int = Field(ge=1, le=60)
-    answers: dict[Code, str | int] = Field(max_length=100)
+    duration_months: Whole = Field(ge=1, le=60)
+    answers: dict[Code, str | Whole] = Field(max_length=100)
     activities: tuple[Code, ...] = Field(default=(), max_length=100)
     held_permits: tuple[HeldPermit, ...] = Field(default=(), max_length=100)
     envelope: Envelope

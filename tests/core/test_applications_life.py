@@ -240,7 +240,7 @@ class PilotLife(RuleBasedStateMachine):
 
 
 TestPilotLife = PilotLife.TestCase
-TestPilotLife.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestPilotLife.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
 def test_the_machine_reaches_every_state_and_outcome() -> None:

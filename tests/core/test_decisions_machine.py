@@ -407,4 +407,4 @@ def _reachable(before: ProposalState, after: ProposalState) -> bool:
 
 
 TestSeason = Season.TestCase
-TestSeason.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestSeason.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)

@@ -90,7 +90,7 @@ def test_the_same_key_gives_the_same_answer_and_another_body_is_refused(edge: Ed
 
 def test_three_forms_say_the_same(edge: Edge, reports: str) -> None:
     lines = f'{{"metric":"revenue_vnd","at":"{when()}","value":"1"}}\n\n{{"metric":"revenue_vnd","at":"{when(1)}","value":2,"reset":false}}\n'
-    rows = f"metric,at,value,province,reset\nrevenue_vnd,{when()},1,01,\nrevenue_vnd,{when(1)},2,,false\n"
+    rows = f"metric,at,value,province,reset\nrevenue_vnd,{when()},1,01,\nrevenue_vnd,{when(1)},2,,FALSE\n"
     for content, headers in ((lines, NDJSON), (rows, CSV)):
         answer = edge.ask(
             "POST", f"{reports}?source=main", STARTUP, content=content, headers={**headers, **fresh_key()}

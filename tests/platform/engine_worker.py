@@ -13,6 +13,7 @@ from services.monitoring.core.book import Book, Judgement
 from services.monitoring.core.view import View
 from services.monitoring.engine import Engine
 from services.monitoring.engine.measures import Measures
+from shared.platform import logs
 from shared.platform.db import Database
 from shared.platform.kafka import Kafka
 from shared.platform.metrics import Metrics
@@ -22,6 +23,7 @@ from tests.platform.engine_stand import FACTS_CONSUMER, HandClock
 
 
 async def work(dsn: str, bootstrap: str, topic: str, facts_topic: str, group: str) -> None:
+    logs.configure("monitoring")
     db = Database(dsn, pool=4)
     await db.open()
     engine = Engine(

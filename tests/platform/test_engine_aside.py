@@ -240,6 +240,7 @@ async def counted(site: Stand, pilot: UUID, reports: int) -> bool:
 async def test_at_the_limit_the_engine_stops_says_so_and_goes_on_when_it_is_mended(
     site: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("services.monitoring.engine.engine._REST_SECONDS", 0.3)
     defect = Defect(monkeypatch, judge, "take_reports")
     pilots = [await site.pilot(AUDIENCE) for _ in range(3)]
     defect.pilots = set(pilots)

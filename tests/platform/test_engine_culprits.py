@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,9 +11,10 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from services.monitoring.engine import flushing, judging, reading
+from services.monitoring.engine import engine, flushing, judging, reading
 from shared.contracts.numbers import SCALE
 from shared.platform.kafka import Kafka
+from shared.platform.waiting import backoff
 from tests.monitoring_samples import AUDIENCE
 from tests.platform.conftest import eventually
 from tests.platform.engine_stand import Stand, stand
@@ -27,8 +29,10 @@ async def site(fresh_database: str, kafka: Kafka, make_topic: Callable[..., Awai
 
 
 @pytest.fixture(autouse=True)
-def quietly() -> Iterator[None]:
-    """Nobody looks at the traces, and to draw them takes longer than the rest."""
+def quietly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nobody looks at the traces, and to draw them takes longer than the rest; and here no pause mends anything."""
+    monkeypatch.setattr(engine, "_REST_SECONDS", 0.3)
+    monkeypatch.setattr(engine, "backoff", partial(backoff, most=0.1))
     with capture_logs():
         yield
 
@@ -55,12 +59,12 @@ async def test_what_a_stranger_writes_can_be_stored(
     site: Stand, known: bool, value: bytes, headers: list[tuple[str, bytes]]
 ) -> None:
     pilot = await site.pilot(AUDIENCE)
-    async with site.running() as engine:
+    async with site.running() as at_work:
         await site.raw(pilot if known else uuid4(), value, headers)
         await site.send(pilot, 1, visitors(1), headers=headers)
         await site.send(pilot, 2, visitors(1))
         await counted(site, pilot, 2)
-    assert engine.failures == 0
+    assert at_work.failures == 0
     assert await site.count("parked_record") == (0 if known else 1)
 
 
@@ -91,14 +95,14 @@ async def test_a_record_that_cannot_be_written_is_dead_and_nobody_waits_behind_i
     for sequence in range(2, 8):
         await site.send(pilot, sequence, visitors(1))
         await site.raw(pilot, b"bad, and can be written: %d" % sequence)
-    async with site.running() as engine:
+    async with site.running() as at_work:
         await counted(site, pilot, 7)
         (reason,) = [one for one in await site.dead() if "planted" in one]
         assert reason == "the engine could not take it: DataError: planted"
-        failures = engine.failures
+        failures = at_work.failures
         await site.send(pilot, 8, visitors(1))
         await counted(site, pilot, 8)
-        assert engine.failures == failures
+        assert at_work.failures == failures
     assert len(await site.dead()) == 7
     assert await site.count("report") == 8
 
@@ -136,11 +140,11 @@ async def test_what_may_pass_makes_no_record_dead(
 ) -> None:
     pilot = await site.pilot(AUDIENCE)
     trouble = Trouble(monkeypatch, b"bad", error, times=6)
-    async with site.running() as engine:
+    async with site.running() as at_work:
         await site.raw(pilot, b"bad")
         await site.send(pilot, 1, visitors(1))
         await counted(site, pilot, 1)
-    assert trouble.times == 0 and engine.failures >= 6
+    assert trouble.times == 0 and at_work.failures >= 6
     assert not [one for one in await site.dead() if "could not take" in one]
 
 
@@ -153,17 +157,17 @@ async def test_when_every_record_fails_the_fault_is_ours_and_the_partition_stand
         await site.raw(pilot, b"bad %d" % number)
     await site.send(pilot, 1, visitors(1))
 
-    async with site.running(site.engine(aside_limit=3)) as engine:
+    async with site.running(site.engine(aside_limit=3)) as at_work:
 
         async def stopped() -> bool:
-            return engine.stopped() is not None
+            return at_work.stopped() is not None
 
         await eventually(stopped, within=30)
-        assert "3 records in a row" in str(engine.stopped())
+        assert "3 records in a row" in str(at_work.stopped())
         assert len(await site.dead()) == 3
         trouble.times = 0
         await counted(site, pilot, 1)
-        await eventually(lambda: site.quiet(engine))
-        assert engine.stopped() is None
+        await eventually(lambda: site.quiet(at_work))
+        assert at_work.stopped() is None
     assert len([one for one in await site.dead() if "could not take" in one]) == 3
     assert len(await site.dead()) == 6

@@ -17,6 +17,8 @@ from shared.contracts.errors import Problem, Refused, problem
 from shared.contracts.http.monitoring import CSV, JSON, MAX_REPORT_SAMPLES, NDJSON, ReportSent
 from shared.platform import validation
 
+_YES_OR_NO = {"true": True, "1": True, "false": False, "0": False}
+"""What spreadsheets write; anything else is told of as what it is."""
 _COLUMNS = ("metric", "at", "value", "province", "reset")
 _NEEDED = 3
 
@@ -100,7 +102,7 @@ def _rows(text: str) -> Iterable[dict[str, Any]]:
             else:
                 # An empty cell of an optional column says nothing.
                 yield {
-                    name: cell.strip()
+                    name: _YES_OR_NO.get(cell.strip().lower(), cell) if name == "reset" else cell.strip()
                     for name, cell in zip(header, row, strict=True)
                     if cell.strip() or name in _COLUMNS[:_NEEDED]
                 }

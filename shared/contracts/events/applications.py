@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.contracts.base import Contract, Due, Event, Instant, PilotEvent
+from shared.contracts.base import Contract, Due, Event, Instant, PilotEvent, Whole
 from shared.contracts.errors import Problem
 from shared.contracts.pilot import (
     Cause,
@@ -231,7 +231,7 @@ class FinalCriterion(Contract):
     code: Literal[
         "creativity", "identity", "uniqueness", "professionalism", "healthiness", "competition", "sustainability"
     ]
-    score: int = Field(ge=1, le=5)
+    score: Whole = Field(ge=1, le=5)
     evidence: Prose
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from shared.contracts.base import Instant
+from shared.contracts.base import Instant, Truth, Whole
 from shared.contracts.numbers import Reported
 from shared.contracts.pilot import Code, SourceName
 
@@ -29,7 +29,7 @@ class Sample(BaseModel):
     at: Instant
     value: Reported
     province: Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")] | None = None
-    reset: bool = False
+    reset: Truth = False
 
 
 class MetricsReported(BaseModel):
@@ -42,10 +42,10 @@ class MetricsReported(BaseModel):
 
     pilot_id: UUID
     source: SourceName = "main"
-    sequence: int = Field(ge=1, le=2**53)
-    part: int = Field(default=1, ge=1, le=1000)
-    parts: int = Field(default=1, ge=1, le=1000)
-    corrects: int | None = Field(default=None, ge=1, le=2**53)
+    sequence: Whole = Field(ge=1, le=2**53)
+    part: Whole = Field(default=1, ge=1, le=1000)
+    parts: Whole = Field(default=1, ge=1, le=1000)
+    corrects: Whole | None = Field(default=None, ge=1, le=2**53)
     samples: tuple[Sample, ...] = Field(min_length=1, max_length=MAX_SAMPLES)
 
     @classmethod

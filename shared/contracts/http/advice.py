@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.contracts.base import Due, Instant, Request
+from shared.contracts.base import Due, Instant, Request, Whole
 from shared.contracts.errors import Problem
 from shared.contracts.events.applications import PilotGate
 from shared.contracts.http.answers import Answer
@@ -24,11 +24,11 @@ class CheckSent(Request):
     sector: Code
     provinces: tuple[str, ...] = Field(min_length=1, max_length=34)
     communes: tuple[str, ...] = Field(default=(), max_length=100)
-    answers: dict[Code, str | int]
+    answers: dict[Code, str | Whole]
     activities: tuple[Code, ...] = Field(default=(), max_length=100)
     held_permits: tuple[HeldPermit, ...] = Field(default=(), max_length=100)
     planned_start: Instant | None = None
-    duration_months: int = Field(default=12, ge=1, le=60)
+    duration_months: Whole = Field(default=12, ge=1, le=60)
 
 
 StrictCheck = Annotated[CheckSent, no_unknown_field(CheckSent)]

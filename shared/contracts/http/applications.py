@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from shared.contracts.base import Due, Instant, Request
+from shared.contracts.base import Due, Instant, Request, Whole
 from shared.contracts.errors import Problem
 from shared.contracts.events.applications import FinalCriterion, PilotGate, RuleInTheWay
 from shared.contracts.http.answers import Answer
@@ -88,7 +88,7 @@ class IncidentSent(Request):
 class PeriodicReportSent(Request):
     """POST /pilots/{pilot_id}/periodic-reports. ``number`` counts the reporting periods of the pilot from 1."""
 
-    number: int = Field(ge=1, le=1000)
+    number: Whole = Field(ge=1, le=1000)
     summary: Prose
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from shared.contracts.base import Instant, Request
+from shared.contracts.base import Instant, Request, Whole
 from shared.contracts.errors import Problem
 from shared.contracts.events.metrics import Sample
 from shared.contracts.events.monitoring import Evidence, RiskInput, RuleCode
@@ -32,7 +32,7 @@ class ReportSent(Request):
     """
 
     source: SourceName = "main"
-    corrects: int | None = Field(default=None, ge=1, le=2**53)
+    corrects: Whole | None = Field(default=None, ge=1, le=2**53)
     samples: tuple[Sample, ...] = Field(min_length=1, max_length=MAX_REPORT_SAMPLES)
 
 

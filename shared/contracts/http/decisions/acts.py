@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from shared.contracts.base import Instant, Request
+from shared.contracts.base import Instant, Request, Truth, Whole
 from shared.contracts.numbers import Limit
 from shared.contracts.pilot import (
     Cap,
@@ -43,8 +43,8 @@ class CapChange(Request):
     metric: Code
     window: Window
     limit: Limit = Field(ge=0)
-    critical: bool | None = None
-    reported: bool | None = None
+    critical: Truth | None = None
+    reported: Truth | None = None
     source: SourceName | None = None
 
     def whole(self, in_force: Cap | None) -> Cap:
@@ -117,11 +117,11 @@ class ReviewRequest(Request):
     """POST /cases/{case_id}/items/{item_id}/review: the report was read."""
 
     note: Prose
-    confirmed_findings: int = Field(default=0, ge=0, le=1000)
+    confirmed_findings: Whole = Field(default=0, ge=0, le=1000)
 
 
 class VerifyRemedyRequest(Request):
     """POST /decisions/{decision_id}/verify-remedy: the officer looked."""
 
-    done: bool
+    done: Truth
     note: Prose
