@@ -8,7 +8,7 @@ was taken; not before a silence was due that it would have prevented; and not wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -188,12 +188,11 @@ class _Replay:
         return {metric: Span(tuple(points)) for metric, points in by_metric.items()}
 
 
-def _vouched_for(log: Iterable[Logged]) -> list[Logged]:
+def _vouched_for(log: Sequence[Logged]) -> list[Logged]:
     """The metrics records but for those that do not speak for the pilot. That the log cannot recompute: it does not hold the secrets.
 
     A record that is rejected for it is told once; sent again as it was, in the same place, it fails again, for no secret comes back.
     """
-    log = list(log)
     first: dict[tuple[int | None, str, str | None], int] = {}
     for record in log:
         event = record.event

@@ -76,6 +76,7 @@ def _wrong(said: Mapping[str, Any], value: Any) -> Iterator[tuple[str, Any]]:
         yield from _wrong_text(said, value)
     elif isinstance(value, bool):
         yield "a word", "perhaps"
+        yield "a number", int(value)
     else:
         yield from _wrong_number(said)
 
@@ -95,6 +96,9 @@ def _wrong_text(said: Mapping[str, Any], value: str) -> Iterator[tuple[str, Any]
 
 def _wrong_number(said: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "a word", "many"
+    yield "yes", True
+    if said.get("type") == "integer":
+        yield "digits", "1"
     yield "half", 0.00001
     if "minimum" in said:
         yield "too small", said["minimum"] - 1
